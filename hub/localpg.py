@@ -1,7 +1,7 @@
 """The hub's own PostgreSQL: started on first use, shared by the processes of one data directory.
 
 Only the server's programs are borrowed (`initdb`, `pg_ctl`, `postgres`); starting, sharing and stopping is
-done here. Two kernel locks in the root directory hold the whole agreement, so nothing is stale after `kill -9`:
+done here. Two kernel locks in the root directory hold the agreement, so nothing is stale after `kill -9`:
 
 * `start.lock`, exclusive, only while a process probes, starts or stops the server;
 * `use.lock`, shared, for the life of each process that uses the server. Whoever can get it exclusively is
@@ -76,7 +76,7 @@ _uses: dict[Path, Use] = {}
 
 
 def ensure(root: str | Path, name: str = "hub") -> dict[str, str]:
-    """Return HOST, PORT, USER and NAME of a server that answers, starting it and making the database if need be.
+    """Return HOST, PORT, USER and NAME of a server that answers; starts it and makes the database if need be.
 
     Any number of processes may call this at once, and one may call it again to revive a server that died.
     The claim lasts until `release` or the end of the process. Raises LocalPostgresError.
@@ -250,7 +250,7 @@ def _provider(root: Path, owner: pwd.struct_passwd | None) -> Provider:
 
 
 def _candidates() -> list[Path]:
-    """Folders to look in: the one HUB_PG_BIN names, the wheel's, the one on PATH, and Debian's, newest first."""
+    """Folders to look in: what HUB_PG_BIN names, the wheel's, the one on PATH, and Debian's, newest first."""
     folders = []
     named = os.environ.get("HUB_PG_BIN")
     if named:
@@ -274,8 +274,7 @@ def _wheel_dir() -> Path | None:
 
 
 def _major(folder: Path) -> int:
-    command = [folder / "pg_ctl", "--version"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    answer = subprocess.run([folder / "pg_ctl", "--version"], capture_output=True, text=True, check=False)
     found = re.search(r"\) (\d+)", answer.stdout)
     if found is None:
         raise LocalPostgresError(f"The PostgreSQL in {folder} does not run on this machine. {WAYS_OUT}")
@@ -318,7 +317,8 @@ def _run_as_server(command: list[str | Path], owner: pwd.struct_passwd | None) -
     """Run one of the server's programs and return its exit code.
 
     In a session of its own, so that Ctrl-C in the terminal does not reach the server; without a captured
-    pipe, because the server inherits it and the reader would wait for its end for ever.
+    pipe, because the server inherits it and the reader would wait for its end for ever; without the hub's
+    environment, which holds its secrets and its mark (see hub/undertaker.py).
     """
     account: dict[str, Any] = {}
     if owner is not None:
@@ -330,6 +330,7 @@ def _run_as_server(command: list[str | Path], owner: pwd.struct_passwd | None) -
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         cwd="/",
+        env={key: os.environ[key] for key in ("PATH", "HOME", "TZ") if key in os.environ},
         check=False,
         **account,
     ).returncode

@@ -1,4 +1,4 @@
-"""The hub as a WSGI application: what `manage.py run` gives to granian, and any other WSGI server may serve."""
+"""The hub as a WSGI application: `manage.py run` serves it with granian; any other WSGI server may."""
 
 from __future__ import annotations
 

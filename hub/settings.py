@@ -1,0 +1,252 @@
+"""All settings, in one file, from the environment. Development needs no variable at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+from hub import env, localpg, secrets_file
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+HUB_DATA = Path(env.text("HUB_DATA", str(BASE_DIR / "var"))).resolve()
+HUB_HOST = env.text("HUB_HOST", "127.0.0.1")
+HUB_PORT = env.number("HUB_PORT", 8000)
+HUB_SANDBOX_PORT = env.number("HUB_SANDBOX_PORT", 8091)
+HUB_BASE_URL = env.text("HUB_BASE_URL", f"http://{HUB_HOST}:{HUB_PORT}").rstrip("/")
+
+_own_keys = secrets_file.load_or_create(HUB_DATA / "keys.json") if not env.secret("SECRET_KEY") else {}
+SECRET_KEY = env.secret("SECRET_KEY") or _own_keys["secret_key"]
+# AES-256 keys, urlsafe base64, newest first: the first encrypts, all decrypt (manage.py rotate_keys).
+CREDENTIAL_KEYS = [
+    key
+    for key in (env.secret("HUB_CREDENTIAL_KEYS") or _own_keys.get("credential_key", "")).split(",")
+    if key.strip()
+]
+DEBUG = env.flag("HUB_DEBUG", default=False)
+ALLOWED_HOSTS = env.words("HUB_ALLOWED_HOSTS", f"{HUB_HOST},localhost,127.0.0.1,testserver")
+CSRF_TRUSTED_ORIGINS = [HUB_BASE_URL]
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "hub.apps.HubConfig",
+    "hub.apps.AdminConfig",
+    "catalog.apps.CatalogConfig",
+    "marketplaces.apps.MarketplacesConfig",
+    "orders.apps.OrdersConfig",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_q",
+    "axes",
+    "csp",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "hub.urls"
+WSGI_APPLICATION = "hub.wsgi.application"
+# The API's paths have no trailing slash; a redirect would turn a POST into a GET.
+APPEND_SLASH = False
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+
+def database() -> dict[str, Any]:
+    """Describe the database: `DATABASE_URL` when set, else the private PostgreSQL of this checkout."""
+    url = env.secret("DATABASE_URL")
+    if url:
+        parts = urlsplit(url)
+        if parts.scheme not in ("postgres", "postgresql"):
+            raise ImproperlyConfigured("DATABASE_URL must be a postgresql:// address.")
+        options = dict(parse_qsl(parts.query))
+        return {
+            "HOST": options.pop("host", parts.hostname or ""),
+            "PORT": str(parts.port or ""),
+            "USER": unquote(parts.username or ""),
+            "PASSWORD": unquote(parts.password or ""),
+            "NAME": unquote(parts.path.lstrip("/")),
+            "OPTIONS": options,
+        }
+    return dict(localpg.ensure(localpg.default_root(HUB_DATA)))
+
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        **database(),
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- people ----------------------------------------------------------------------------------
+AUTH_USER_MODEL = "hub.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = reverse_lazy("portal:login")
+LOGIN_REDIRECT_URL = reverse_lazy("portal:index")
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False
+AXES_DISABLE_ACCESS_LOG = True
+AXES_IPWARE_META_PRECEDENCE_ORDER = ["REMOTE_ADDR"]
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HUB_BASE_URL.startswith("https://")
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# unfold's bundled Alpine evaluates expressions, hence 'unsafe-eval' (docs/decisions).
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, UNSAFE_EVAL],
+        "style-src": [SELF, UNSAFE_INLINE],
+        "img-src": [SELF, "data:", "https:", "http:"],
+        "font-src": [SELF, "data:"],
+        "connect-src": [SELF],
+        "frame-ancestors": ["'none'"],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "object-src": ["'none'"],
+    }
+}
+
+# --- language and time -----------------------------------------------------------------------
+LANGUAGE_CODE = "pt-br"
+LANGUAGES = [("pt-br", _("Portuguese (Brazil)")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_NAME = "hub_language"
+USE_I18N = True
+USE_THOUSAND_SEPARATOR = True
+TIME_ZONE = "America/Sao_Paulo"
+USE_TZ = True
+
+# --- files -----------------------------------------------------------------------------------
+STATIC_URL = "static/"
+STATIC_ROOT = HUB_DATA / "static"
+STATICFILES_DIRS = [BASE_DIR / "hub" / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_MANIFEST_STRICT = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
+
+# --- API -------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["hub.api.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["hub.api.parsing.JSONBodyParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "hub.api.errors.handle",
+    "UNAUTHENTICATED_USER": None,
+    "COERCE_DECIMAL_TO_STRING": False,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Hub API",
+    "VERSION": "1.0.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# --- work ------------------------------------------------------------------------------------
+# django-q2 is a clock and a worker pool; the rows are the truth. The reason of each line is in
+# docs/decisions/0004-django-q2-is-a-clock.md.
+HUB_WORKERS = env.number("HUB_WORKERS", 2)
+Q_CLUSTER = {
+    "name": "hub",
+    "broker_class": "hub.broker.PgBroker",
+    "orm": "default",
+    "workers": HUB_WORKERS,
+    "queue_limit": HUB_WORKERS,
+    "bulk": 1,
+    "poll": 0.2,
+    "timeout": 60,
+    "retry": 120,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "save_limit": -1,
+    "catch_up": False,
+    "recycle": 500,
+    "label": "Hub",
+}
+# Simulators live on the loopback interface; a production hub refuses private addresses.
+HUB_ALLOW_PRIVATE_ADDRESSES = env.flag("HUB_ALLOW_PRIVATE_ADDRESSES", default=True)
+HUB_ORDERS_POLL_SECONDS = env.number("HUB_ORDERS_POLL_SECONDS", 30)
+HUB_QUEUE_HIDE_SECONDS = env.number("HUB_QUEUE_HIDE_SECONDS", 300)
+HUB_EXCHANGE_DAYS = env.number("HUB_EXCHANGE_DAYS", 14)
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.text("HUB_LOG_LEVEL", "INFO")},
+    "loggers": {
+        "django_q": {"level": "WARNING"},
+        "axes": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+    },
+}
+
+from hub.appearance import UNFOLD, UNFOLD_PORTAL  # noqa: E402, F401  (needs the settings above)

@@ -1,0 +1,251 @@
+"""Who is who: sellers, the people who work for them, and the keys of their ERPs."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class UserManager(BaseUserManager["User"]):
+    """Creates people; an e-mail address is their name."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """Create a person; e-mail addresses differ by more than case."""
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """Create a member of staff who may do everything in the staff site."""
+        return self.create_user(email, password, **{**fields, "is_staff": True, "is_superuser": True})
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        """Find a person by e-mail, whatever the case typed."""
+        return self.get(email__iexact=(username or "").strip())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person who signs in: a member of one or several sellers, or of the hub's staff."""
+
+    email = models.EmailField(_("e-mail"), max_length=254)
+    name = models.CharField(_("name"), max_length=150, blank=True)
+    is_staff = models.BooleanField(_("staff"), default=False)
+    is_active = models.BooleanField(_("active"), default=True)
+    date_joined = models.DateTimeField(_("since"), default=timezone.now)
+
+    objects: ClassVar[UserManager] = UserManager()
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                name="hub_user_email_once",
+                violation_error_message=_("There is already a user with this e-mail."),
+            ),
+            models.UniqueConstraint(fields=["email"], name="hub_user_email_exact_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def get_full_name(self) -> str:
+        """Return the name people know, else the e-mail."""
+        return self.name or self.email
+
+    def get_short_name(self) -> str:
+        """Return the first name, else the e-mail."""
+        return self.name.split(" ")[0] if self.name else self.email
+
+
+class SellerQuerySet(models.QuerySet["Seller"]):
+    """Questions about sellers."""
+
+    def of_user(self, user: Any) -> SellerQuerySet:
+        """The active sellers a person works for."""
+        if not getattr(user, "pk", None):
+            return self.none()
+        return self.filter(memberships__user_id=user.pk, is_active=True)
+
+
+class Seller(models.Model):
+    """A tenant: one shop (lojista) with its catalogue, its connections and its orders."""
+
+    name = models.CharField(_("name"), max_length=150)
+    is_active = models.BooleanField(_("active"), default=True)
+    is_test = models.BooleanField(
+        _("test account"),
+        default=False,
+        help_text=_("A test account may create its own orders over the API."),
+    )
+    strict_account_manager = models.BooleanField(
+        _("demand X-Accountmanager-Key"),
+        default=False,
+        help_text=_("Refuse API calls without the integrator's key."),
+    )
+    strict_create = models.BooleanField(
+        _("refuse POST for an existing SKU"),
+        default=False,
+        help_text=_("Otherwise a POST updates the product, as several shop modules rely on."),
+    )
+    auto_advance = models.BooleanField(
+        _("an invoice or shipment moves the order"),
+        default=True,
+        help_text=_("Move the order's status even when the call does not name it."),
+    )
+    last_load_number = models.PositiveIntegerField(default=0, editable=False)
+    """The number of the seller's newest load; loads are numbered per seller, from 1."""
+    created_at = models.DateTimeField(_("since"), auto_now_add=True)
+
+    objects = SellerQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("seller")
+        verbose_name_plural = _("sellers")
+        ordering = ("name", "id")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """A person's part in one seller."""
+
+    class Role(models.TextChoices):
+        OWNER = "owner", _("Owner")
+        OPERATOR = "operator", _("Operator")
+        VIEWER = "viewer", _("Viewer")
+
+    seller = models.ForeignKey(Seller, models.CASCADE, related_name="memberships", verbose_name=_("seller"))
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships", verbose_name=_("user"))
+    role = models.CharField(_("role"), max_length=10, choices=Role, default=Role.OPERATOR)
+    created_at = models.DateTimeField(_("since"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("member")
+        verbose_name_plural = _("members")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["seller", "user"],
+                name="hub_membership_once",
+                violation_error_message=_("This person already works for this seller."),
+            ),
+            models.CheckConstraint(
+                condition=Q(role__in=["owner", "operator", "viewer"]), name="hub_membership_role_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.get_role_display()}"
+
+    @property
+    def may_operate(self) -> bool:
+        """Owners and operators act (connect, map, retry); viewers only look."""
+        return self.role != self.Role.VIEWER
+
+    @property
+    def may_manage(self) -> bool:
+        """Only owners touch credentials, API keys and people."""
+        return self.role == self.Role.OWNER
+
+
+def _digest(secret: str) -> str:
+    # The secret has 256 random bits, so one fast hash is enough: there is nothing to guess.
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    """Questions about API keys."""
+
+    def usable(self) -> ApiKeyQuerySet:
+        """Keys that still open the door."""
+        return self.filter(revoked_at__isnull=True, seller__is_active=True)
+
+
+class ApiKey(models.Model):
+    """The key of one integration (an ERP) of one seller. Only its prefix can be read back.
+
+    On the wire it travels as `X-Api-Key`, with the e-mail of one of the seller's users in
+    `X-User-Email`, and the integrator's own key in `X-Accountmanager-Key`.
+    """
+
+    PREFIX_LENGTH = 8
+    COARSE = timedelta(minutes=1)
+    """`last_used_at` is written at most this often, so that a busy ERP does not write a row per call."""
+
+    seller = models.ForeignKey(Seller, models.CASCADE, related_name="api_keys", verbose_name=_("seller"))
+    name = models.CharField(_("name"), max_length=80, help_text=_("Which integration uses it."))
+    prefix = models.CharField(_("key"), max_length=PREFIX_LENGTH, editable=False)
+    digest = models.CharField(max_length=64, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    created_by = models.ForeignKey(
+        User, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("created by")
+    )
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
+        ordering = ("-id",)
+        constraints = [models.UniqueConstraint(fields=["prefix"], name="hub_apikey_prefix_once")]
+        # The portal lists one seller's keys, newest first.
+        indexes = [models.Index(F("seller"), F("id").desc(), name="hub_apikey_of_seller")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    @classmethod
+    def issue(
+        cls, seller: Seller, name: str, *, by: User | None = None, secret: str = ""
+    ) -> tuple[ApiKey, str]:
+        """Create a key and return it with its secret, which is shown once and kept nowhere."""
+        secret = secret or secrets.token_urlsafe(32)
+        prefix = secret[: cls.PREFIX_LENGTH]
+        key = cls.objects.create(
+            seller=seller, name=name, prefix=prefix, digest=_digest(secret), created_by=by
+        )
+        return key, secret
+
+    @classmethod
+    def find(cls, secret: str) -> ApiKey | None:
+        """Return the usable key with this secret, its seller loaded, or None."""
+        key = (
+            cls.objects.usable().select_related("seller").filter(prefix=secret[: cls.PREFIX_LENGTH]).first()
+        )
+        if key is None or not hmac.compare_digest(key.digest, _digest(secret)):
+            return None
+        return key
+
+    def rotate(self, *, by: User | None = None) -> tuple[ApiKey, str]:
+        """Replace this key by a new one of the same name; the old one stops working at once."""
+        self.revoke()
+        return ApiKey.issue(self.seller, self.name, by=by)
+
+    def revoke(self) -> None:
+        """Stop this key from working, now and for ever."""
+        ApiKey.objects.filter(pk=self.pk, revoked_at__isnull=True).update(revoked_at=timezone.now())
+        self.refresh_from_db(fields=["revoked_at"])
+
+    def touch(self, now: datetime) -> None:
+        """Remember that the key was used, coarsely."""
+        if self.last_used_at is None or now - self.last_used_at > self.COARSE:
+            ApiKey.objects.filter(pk=self.pk).update(last_used_at=now)

@@ -1,0 +1,222 @@
+"""The one door out: the only module that opens a socket to a marketplace.
+
+It gives a total deadline, refuses redirects and private addresses, turns every failure into one of
+the five errors of the contract, and reports each conversation with the secrets removed.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json as jsonlib
+import re
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from marketplaces.contract import (
+    CredentialsRejected,
+    Exchange,
+    Refused,
+    Throttled,
+    Unavailable,
+    UnexpectedAnswer,
+)
+
+MAX_ANSWER = 32 * 1024 * 1024
+TRIMMED_BODY = 4000
+USER_AGENT = "hub/1.0"
+_SECRET_WORD = re.compile(r"secret|token|password|senha|api[-_]?key|authorization", re.IGNORECASE)
+_SECRET_JSON = re.compile(
+    r'("[^"]*(?:secret|token|password|senha|api[-_]?key|authorization)[^"]*"\s*:\s*)"(?:[^"\\]|\\.)*"',
+    re.IGNORECASE,
+)
+
+
+class Answer:
+    """A complete HTTP answer: status, headers and bytes."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status, self.headers, self.body = status, headers, body
+
+    def json(self) -> Any:
+        """Return the decoded body; raise UnexpectedAnswer when it is not JSON."""
+        try:
+            return jsonlib.loads(self.body)
+        except ValueError as error:
+            raise UnexpectedAnswer(f"HTTP {self.status}: the answer is not JSON") from error
+
+
+class ApiClient:
+    """A JSON client for one account at one marketplace.
+
+    `deadline` bounds a whole call in seconds, a slow trickle included. `secrets` are values that
+    must never be recorded. There are no retries in here: the engine knows lease, back-off and the
+    other items, and a hidden retry doubles the calls at the worst time.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        *,
+        secrets: Sequence[str] = (),
+        deadline: float = 20,
+        allow_private: bool = False,
+        observe: Callable[[Exchange], None] | None = None,
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._headers = {"User-Agent": USER_AGENT, "Accept": "application/json", **headers}
+        self._secrets = tuple(secret for secret in secrets if secret)
+        self._deadline = deadline
+        self._allow_private = allow_private
+        self._observe = observe
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.mount("http://", HTTPAdapter(max_retries=0, pool_maxsize=16))
+        self._session.mount("https://", HTTPAdapter(max_retries=0, pool_maxsize=16))
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        return self.call("GET", path, params=params)
+
+    def call(
+        self, method: str, path: str, *, json: Any = None, params: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Make one call and return the decoded JSON (None for an empty answer).
+
+        Raises Unavailable (no answer, 5xx), Throttled (429), CredentialsRejected (401, 403),
+        Refused (other 4xx) or UnexpectedAnswer (redirects, not JSON).
+        """
+        answer = self.send(method, path, json=json, params=params)
+        if 200 <= answer.status < 300:
+            return answer.json() if answer.body.strip() else None
+        if answer.status in (401, 403):
+            raise CredentialsRejected(f"{method} {path}: HTTP {answer.status}")
+        if answer.status == 429:
+            raise Throttled(f"{method} {path}: HTTP 429", retry_after=retry_after(answer.headers))
+        if answer.status >= 500:
+            raise Unavailable(
+                f"{method} {path}: HTTP {answer.status}", retry_after=retry_after(answer.headers)
+            )
+        if answer.status >= 400:
+            raise Refused(f"HTTP {answer.status}: {answer.body[:500].decode('utf-8', 'replace')}")
+        raise UnexpectedAnswer(f"{method} {path}: HTTP {answer.status}")
+
+    def send(
+        self, method: str, path: str, *, json: Any = None, params: Mapping[str, Any] | None = None
+    ) -> Answer:
+        """Make one call and return whatever came; raises Unavailable when no whole answer came in time."""
+        url = self._base_url + path
+        headers = dict(self._headers)
+        body: bytes | None = None
+        if json is not None:
+            body = jsonlib.dumps(json, ensure_ascii=False, default=str).encode()
+            headers["Content-Type"] = "application/json"
+        started_at, clock = datetime.now(UTC), time.monotonic()
+        answer: Answer | None = None
+        error = ""
+        try:
+            self._refuse_private(url)
+            answer = self._exchange(method, url, headers, body, params, clock + self._deadline)
+            return answer
+        except requests.RequestException as failure:
+            error = type(failure).__name__
+            raise Unavailable(f"{method} {path}: {error}") from failure
+        except Unavailable as failure:
+            error = str(failure)
+            raise
+        finally:
+            if self._observe is not None:
+                self._observe(
+                    Exchange(
+                        method=method,
+                        url=self._clean(url),
+                        status=answer.status if answer else 0,
+                        started_at=started_at,
+                        seconds=time.monotonic() - clock,
+                        request_body=self._clean((body or b"").decode("utf-8", "replace")),
+                        response_body=self._clean(
+                            answer.body[: TRIMMED_BODY * 2].decode("utf-8", "replace") if answer else ""
+                        ),
+                        error=self._clean(error),
+                    )
+                )
+
+    def _exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        params: Mapping[str, Any] | None,
+        until: float,
+    ) -> Answer:
+        left = max(0.1, until - time.monotonic())
+        with self._session.request(
+            method,
+            url,
+            params=params,
+            data=body,
+            headers=dict(headers),
+            timeout=(min(5.0, left), left),
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            parts, size = [], 0
+            for part in response.iter_content(64 * 1024):
+                size += len(part)
+                if size > MAX_ANSWER:
+                    raise Unavailable(f"{method}: the answer is larger than {MAX_ANSWER} bytes")
+                if time.monotonic() > until:
+                    raise Unavailable(f"{method}: no whole answer within {self._deadline:g} s")
+                parts.append(part)
+            announced = response.headers.get("Content-Length", "")
+            encoded = "Content-Encoding" in response.headers
+            if method != "HEAD" and announced.isdigit() and not encoded and int(announced) != size:
+                raise Unavailable(f"{method}: the answer was cut short")
+            return Answer(response.status_code, response.headers, b"".join(parts))
+
+    def _refuse_private(self, url: str) -> None:
+        if self._allow_private:
+            return
+        host = urlsplit(url).hostname or ""
+        try:
+            found = socket.getaddrinfo(host, None)
+        except OSError as error:
+            raise Unavailable(f"{host}: the name does not resolve") from error
+        for entry in found:
+            if not ipaddress.ip_address(entry[4][0]).is_global:
+                raise Unavailable(f"{host}: private addresses are refused")
+
+    def _clean(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        text = _SECRET_JSON.sub(r'\1"***"', text)
+        return text if len(text) <= TRIMMED_BODY else text[:TRIMMED_BODY] + "…"
+
+
+def retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """Read a Retry-After header, in seconds or as an HTTP date; None when absent or unreadable."""
+    value = headers.get("Retry-After", "")
+    try:
+        return timedelta(seconds=max(0.0, float(value)))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(timedelta(0), moment - datetime.now(UTC)) if moment.tzinfo else None
+
+
+def header_is_secret(name: str) -> bool:
+    """Say whether a header or field of this name must never be recorded."""
+    return bool(_SECRET_WORD.search(name))

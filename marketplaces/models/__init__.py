@@ -1,0 +1,27 @@
+"""Where it goes: marketplaces, connections, lanes, mappings, listings, loads and what was said."""
+
+from __future__ import annotations
+
+from marketplaces.models.account import Connection, Lane, Marketplace, Pace
+from marketplaces.models.exchange import Exchange
+from marketplaces.models.listing import Issue, Listing, ListingEvent, Sync
+from marketplaces.models.load import Load, LoadItem, Submission
+from marketplaces.models.mapping import AttributeMap, CategoryMap, RemoteCategory
+
+__all__ = [
+    "AttributeMap",
+    "CategoryMap",
+    "Connection",
+    "Exchange",
+    "Issue",
+    "Lane",
+    "Listing",
+    "ListingEvent",
+    "Load",
+    "LoadItem",
+    "Marketplace",
+    "Pace",
+    "RemoteCategory",
+    "Submission",
+    "Sync",
+]

@@ -1,0 +1,334 @@
+"""Marketplaces, the sellers' accounts at them, and the lanes their work runs in."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.core.validators import MinValueValidator
+from django.db import connection as database
+from django.db import models, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from hub import vault
+from hub.models import Seller
+from marketplaces import registry
+from marketplaces.contract import Adapter
+from marketplaces.contract import Marketplace as Description
+
+
+class Marketplace(models.Model):
+    """A place to sell, as staff run it: on or off, where it answers, how fast we may call."""
+
+    key = models.CharField(_("key"), max_length=32, primary_key=True)
+    name = models.CharField(_("name"), max_length=80)
+    is_enabled = models.BooleanField(
+        _("enabled"), default=True, help_text=_("Sellers can open connections and lanes run.")
+    )
+    base_url = models.URLField(
+        _("base URL"), blank=True, help_text=_("Empty: the address the adapter was written for.")
+    )
+    calls_per_second = models.DecimalField(
+        _("calls per second and connection"),
+        max_digits=7,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("0.01"))],
+        help_text=_("Empty: the marketplace's own limit."),
+    )
+    paused_until = models.DateTimeField(
+        _("paused until"), null=True, blank=True, help_text=_("No lane runs before this moment.")
+    )
+
+    class Meta:
+        verbose_name = _("marketplace")
+        verbose_name_plural = _("marketplaces")
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def description(self) -> Description:
+        """The adapter's static description."""
+        return registry.get(self.key)
+
+    @property
+    def address(self) -> str:
+        """Where calls go."""
+        return self.base_url or self.description.base_url
+
+    @property
+    def pace(self) -> Decimal:
+        """Calls per second one connection may make."""
+        own = self.description.calls_per_second
+        return min(own, self.calls_per_second) if self.calls_per_second else own
+
+
+class ConnectionQuerySet(models.QuerySet["Connection"]):
+    """Questions about connections."""
+
+    def working(self) -> ConnectionQuerySet:
+        """Connections whose lanes may run."""
+        return self.filter(
+            status=Connection.Status.ACTIVE, marketplace__is_enabled=True, seller__is_active=True
+        )
+
+
+class Connection(models.Model):
+    """One seller's account at one marketplace (conta conectada), with its credentials."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("Connected")
+        NEEDS_CREDENTIALS = "needs_credentials", _("Needs new credentials")
+        PAUSED = "paused", _("Paused")
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    seller = models.ForeignKey(Seller, models.CASCADE, related_name="connections", verbose_name=_("seller"))
+    marketplace = models.ForeignKey(
+        Marketplace, models.PROTECT, related_name="connections", verbose_name=_("marketplace")
+    )
+    name = models.CharField(
+        _("name"),
+        max_length=80,
+        help_text=_("The sales channel's name on orders, for example Sandbox or Lojas Sandbox."),
+    )
+    account_id = models.CharField(_("account"), max_length=100, blank=True, editable=False)
+    """The account's own id at the marketplace, so that reconnecting another account is noticed."""
+    status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.ACTIVE)
+    sealed_credentials = models.BinaryField(default=bytes, editable=False)
+    sync_stock = models.BooleanField(_("stock follows by itself"), default=True)
+    sync_price = models.BooleanField(_("price follows by itself"), default=True)
+    sync_orders = models.BooleanField(_("orders come in by themselves"), default=True)
+    sync_content = models.BooleanField(
+        _("content follows by itself"),
+        default=False,
+        help_text=_("Off: words and pictures go out only when you connect or reconnect."),
+    )
+    auto_reconnect = models.BooleanField(
+        _("reconnect corrected listings by themselves"),
+        default=False,
+        help_text=_("When the ERP's correction closes every error, send the listing again."),
+    )
+    accept_orders = models.BooleanField(_("accept new orders by themselves"), default=True)
+    orders_since = models.DateTimeField(
+        _("orders since"),
+        null=True,
+        blank=True,
+        help_text=_("Orders placed before this moment are not taken."),
+    )
+    last_error = models.TextField(_("last problem"), blank=True, editable=False)
+    last_error_at = models.DateTimeField(_("last problem at"), null=True, blank=True, editable=False)
+    last_ok_at = models.DateTimeField(_("last answer"), null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("since"), default=timezone.now, editable=False)
+
+    objects = ConnectionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("connection")
+        verbose_name_plural = _("connections")
+        ordering = ("name", "id")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["seller", "name"],
+                name="marketplaces_connection_name_once_per_seller",
+                violation_error_message=_("You already have a connection with this name."),
+            ),
+            models.UniqueConstraint(fields=["seller", "id"], name="marketplaces_connection_of_seller"),
+            # One account belongs to one connection: two would fight over stock and double its orders.
+            models.UniqueConstraint(
+                fields=["marketplace", "account_id"],
+                condition=~Q(account_id=""),
+                name="marketplaces_connection_account_once",
+                violation_error_message=_("This marketplace account is already connected."),
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["active", "needs_credentials", "paused"]),
+                name="marketplaces_connection_status_known",
+            ),
+            models.CheckConstraint(condition=~Q(name=""), name="marketplaces_connection_has_a_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def _owner(self) -> str:
+        return f"marketplaces.connection:{self.public_id}"
+
+    @property
+    def credentials(self) -> Any:
+        """The account's credentials as the adapter's dataclass; raises vault.SealBroken."""
+        opened = vault.unseal(self.sealed_credentials, owner=self._owner)
+        shape = self.marketplace.description.credentials
+        return shape(**{one.name: opened.get(one.name, "") for one in fields(shape)})
+
+    def seal_credentials(self, values: Mapping[str, str]) -> None:
+        """Encrypt new credentials into this instance; the caller saves."""
+        known = {one.name for one in fields(self.marketplace.description.credentials)}
+        self.sealed_credentials = vault.seal(
+            {name: value for name, value in values.items() if name in known}, owner=self._owner
+        )
+
+    def adapter(self, observe: Any = None) -> Adapter:
+        """Build the adapter for this account; `observe` gets every Exchange."""
+        return open_adapter(self.marketplace, self.credentials, observe)
+
+
+def open_adapter(marketplace: Marketplace, credentials: Any, observe: Any = None) -> Adapter:
+    """Build an adapter from credentials that may not belong to a stored connection yet."""
+    return marketplace.description.connect(
+        credentials,
+        base_url=marketplace.address,
+        observe=observe,
+        allow_private=settings.HUB_ALLOW_PRIVATE_ADDRESSES,
+    )
+
+
+class LaneQuerySet(models.QuerySet["Lane"]):
+    """Questions about lanes, and the only way to take one."""
+
+    def runnable(self, now: datetime) -> LaneQuerySet:
+        """Lanes nobody holds, whose time has come and whose connection works.
+
+        A facet lane also needs a due sync row; `marketplaces.engine.due_lanes` looks at those.
+        """
+        free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
+        awake = Q(connection__marketplace__paused_until__isnull=True) | Q(
+            connection__marketplace__paused_until__lte=now
+        )
+        switched_on = (
+            Q(kind__in=(Lane.Kind.CONTENT, Lane.Kind.SUBMISSIONS, Lane.Kind.OBSERVE, Lane.Kind.FULFILMENT))
+            | Q(kind=Lane.Kind.STOCK, connection__sync_stock=True)
+            | Q(kind=Lane.Kind.PRICE, connection__sync_price=True)
+            | Q(kind=Lane.Kind.ORDERS, connection__sync_orders=True)
+        )
+        return self.filter(
+            free,
+            awake,
+            switched_on,
+            run_at__lte=now,
+            connection__status=Connection.Status.ACTIVE,
+            connection__marketplace__is_enabled=True,
+            connection__seller__is_active=True,
+        )
+
+    def claim(self, lane_id: int, now: datetime, lease: timedelta) -> Lane | None:
+        """Lease one lane if it is free and may run; None otherwise.
+
+        The lease outlives the transaction; the row lock does not.
+        """
+        with transaction.atomic():
+            lane = (
+                self.runnable(now)
+                .select_related("connection__marketplace", "connection__seller")
+                .select_for_update(skip_locked=True, of=("self",))
+                .filter(pk=lane_id)
+                .first()
+            )
+            if lane is not None:
+                lane.lease_until, lane.lease_token, lane.queued_at = now + lease, uuid.uuid4(), None
+                lane.save(update_fields=["lease_until", "lease_token", "queued_at"])
+            return lane
+
+    def settle(self, lane: Lane, **changes: Any) -> bool:
+        """Give the lane back; False when the lease was lost meanwhile, and then nothing is written."""
+        mine = self.filter(pk=lane.pk, lease_token=lane.lease_token)
+        return bool(mine.update(lease_until=None, lease_token=None, **changes))
+
+
+class Lane(models.Model):
+    """One connection's ordered stream of one kind of work, with one worker at a time."""
+
+    class Kind(models.TextChoices):
+        """In order of urgency."""
+
+        FULFILMENT = "fulfilment", _("Order updates")
+        STOCK = "stock", _("Stock")
+        ORDERS = "orders", _("Orders")
+        PRICE = "price", _("Price")
+        SUBMISSIONS = "submissions", _("Results of loads")
+        CONTENT = "content", _("Content")
+        OBSERVE = "observe", _("Read-back")
+
+    FACETS = (Kind.STOCK, Kind.PRICE, Kind.CONTENT)
+
+    connection = models.ForeignKey(
+        Connection, models.CASCADE, related_name="lanes", verbose_name=_("connection")
+    )
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind)
+    run_at = models.DateTimeField(_("not before"), default=timezone.now)
+    """The lane sleeps until then: back-off after a failure, the pace of polling, or a Retry-After."""
+    cursor = models.TextField(_("cursor"), blank=True)
+    """The marketplace's bookmark in its order feed, or our place in the rotating read-back."""
+    failures = models.PositiveSmallIntegerField(_("failures in a row"), default=0)
+    lease_until = models.DateTimeField(_("held until"), null=True, blank=True)
+    lease_token = models.UUIDField(null=True, blank=True)
+    queued_at = models.DateTimeField(null=True, blank=True)
+    """When the dispatcher last asked for a worker; it asks again only when nobody answered for a while."""
+    last_error = models.TextField(_("last problem"), blank=True)
+    last_error_at = models.DateTimeField(_("last problem at"), null=True, blank=True)
+    last_ok_at = models.DateTimeField(_("last run"), null=True, blank=True)
+
+    objects = LaneQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("lane")
+        verbose_name_plural = _("lanes")
+        ordering = ("connection", "kind")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "kind"], name="marketplaces_lane_once_per_kind"
+            ),
+            models.CheckConstraint(
+                condition=Q(lease_until__isnull=True, lease_token__isnull=True)
+                | Q(lease_until__isnull=False, lease_token__isnull=False),
+                name="marketplaces_lane_lease_is_whole",
+            ),
+        ]
+        # The dispatcher's sweep: lanes whose time has come.
+        indexes = [models.Index(fields=["run_at"], name="marketplaces_lane_run_at")]
+
+    def __str__(self) -> str:
+        return f"{self.connection} · {self.get_kind_display()}"
+
+
+class Pace(models.Model):
+    """The one owner of a connection's rate limit, shared by all its lanes and all workers.
+
+    Generic cell rate: each call moves `next_at` on by one interval; a call that would start before
+    its slot waits. Reserving a slot is one UPDATE, so several workers can never share one.
+    """
+
+    connection = models.OneToOneField(Connection, models.CASCADE, primary_key=True, related_name="+")
+    next_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.connection_id}: {self.next_at}"
+
+    @classmethod
+    def reserve(cls, connection: Connection) -> float:
+        """Take the next slot and return how many seconds to wait for it."""
+        interval = 1 / float(connection.marketplace.pace)
+        with database.cursor() as cursor:
+            cursor.execute(
+                "UPDATE marketplaces_pace SET next_at = "
+                "greatest(next_at, clock_timestamp()) + make_interval(secs => %s) "
+                "WHERE connection_id = %s "
+                "RETURNING extract(epoch FROM next_at - clock_timestamp()) - %s",
+                [interval, connection.pk, interval],
+            )
+            row = cursor.fetchone()
+        if row is None:
+            cls.objects.get_or_create(connection=connection)
+            return 0.0
+        return max(0.0, float(row[0]))
+

@@ -1,0 +1,234 @@
+"""Listings, what is due on them, what was said about them."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from catalog.models import Variation
+from hub.models import Seller
+from marketplaces.contract import Facet, IssueKind
+from marketplaces.models.account import Connection
+from marketplaces.models.load import Load, Submission
+
+
+class Listing(models.Model):
+    """One variation on one connection (anúncio)."""
+
+    class Intent(models.TextChoices):
+        LISTED = "listed", _("On sale")
+        WITHDRAWN = "withdrawn", _("Off sale")
+
+    class Mode(models.TextChoices):
+        CONNECT = "connect", _("Published as new")
+        ASSOCIATE = "associate", _("Linked to an existing entry")
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("Waiting")
+        PROCESSING = "processing", _("Processing")
+        CATALOGUING = "cataloguing", _("Waiting for cataloguing")
+        CONNECTED = "connected", _("Connected")
+        ERROR = "error", _("Error")
+        DISCONNECTED = "disconnected", _("Disconnected")
+
+    seller = models.ForeignKey(Seller, models.CASCADE, related_name="listings", verbose_name=_("seller"))
+    connection = models.ForeignKey(
+        Connection, models.CASCADE, related_name="listings", verbose_name=_("connection")
+    )
+    variation = models.ForeignKey(
+        Variation, models.PROTECT, related_name="listings", verbose_name=_("variation")
+    )
+    intent = models.CharField(_("wanted"), max_length=9, choices=Intent, default=Intent.LISTED)
+    mode = models.CharField(_("how"), max_length=9, choices=Mode, default=Mode.CONNECT)
+    state = models.CharField(_("state"), max_length=12, choices=State, default=State.WAITING)
+    state_at = models.DateTimeField(_("state since"), default=timezone.now)
+    remote_id = models.CharField(_("code at the marketplace"), max_length=100, blank=True)
+    url = models.URLField(_("page at the marketplace"), max_length=500, blank=True)
+    catalogue_id = models.CharField(_("linked entry"), max_length=100, blank=True)
+    load = models.ForeignKey(
+        Load, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("load")
+    )
+    """The newest load this listing was sent in."""
+    corrected_at = models.DateTimeField(_("corrected"), null=True, blank=True)
+    """When a change in the ERP made every known error pass: ready to be reconnected."""
+    created_at = models.DateTimeField(_("since"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("listing")
+        verbose_name_plural = _("listings")
+        ordering = ("-id",)
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "variation"], name="marketplaces_listing_once"),
+            models.CheckConstraint(
+                condition=Q(
+                    state__in=["waiting", "processing", "cataloguing", "connected", "error", "disconnected"]
+                ),
+                name="marketplaces_listing_state_known",
+            ),
+        ]
+        indexes = [
+            # The portal's list of one seller's listings, and its tabs by state.
+            models.Index(F("seller"), F("id").desc(), name="marketplaces_listing_newest"),
+            models.Index(F("seller"), F("state"), F("id").desc(), name="marketplaces_listing_by_state"),
+            # Counting and read-back per connection; listings that wait for cataloguing.
+            models.Index(F("connection"), F("state"), F("id"), name="marketplaces_listing_of_conn"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.variation} @ {self.connection}"
+
+
+class Sync(models.Model):
+    """What is wanted, sent, confirmed and seen of one facet of one listing.
+
+    Due is `wanted_version` > `confirmed_version` and not refused at that version; `due_at` is that
+    sentence as a column. Triggers on the catalogue's tables move `wanted_version` (migration
+    0002); the lane's worker moves the rest. Values are text, as they are shown to people.
+    """
+
+    pk = models.CompositePrimaryKey("listing_id", "facet")
+    listing = models.ForeignKey(Listing, models.CASCADE, related_name="syncs", db_index=False)
+    facet = models.CharField(max_length=7, choices=[(one.value, one.value) for one in Facet])
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="+", db_index=False)
+    follows = models.BooleanField(default=False)
+    """True where a change in the catalogue makes this row due by itself."""
+    wanted_version = models.PositiveIntegerField(default=1)
+    sent_version = models.PositiveIntegerField(default=0)
+    confirmed_version = models.PositiveIntegerField(default=0)
+    refused_version = models.PositiveIntegerField(default=0)
+    due_at = models.DateTimeField(null=True, blank=True)
+    submission = models.ForeignKey(
+        Submission, models.SET_NULL, null=True, blank=True, related_name="syncs", db_index=False
+    )
+    """Set while the marketplace decides; nothing more is sent until it has."""
+    failures = models.PositiveSmallIntegerField(default=0)
+    """Equal failures in a row at this version; three block the row until its data change."""
+    superseded = models.PositiveIntegerField(default=0)
+    """Values that were replaced before they were sent."""
+    sent_value = models.TextField(blank=True)
+    confirmed_value = models.TextField(blank=True)
+    seen_value = models.TextField(blank=True)
+    received_at = models.DateTimeField(default=timezone.now)
+    """When the wanted value came in."""
+    queued_at = models.DateTimeField(null=True, blank=True)
+    """When a lane took it up."""
+    sent_at = models.DateTimeField(null=True, blank=True)
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    seen_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(facet__in=["content", "price", "stock"]), name="marketplaces_sync_facet_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(sent_version__lte=F("wanted_version"))
+                & Q(confirmed_version__lte=F("wanted_version"))
+                & Q(refused_version__lte=F("wanted_version")),
+                name="marketplaces_sync_never_ahead_of_wanted",
+            ),
+        ]
+        indexes = [
+            # engine.take_due: what a facet lane has to do, oldest first; also "is there anything?".
+            models.Index(
+                fields=["connection", "facet", "due_at"],
+                name="marketplaces_sync_due",
+                condition=Q(due_at__isnull=False, submission__isnull=True),
+            ),
+            # publish.settle_submission: the rows that wait for one submission.
+            models.Index(
+                fields=["submission"],
+                name="marketplaces_sync_in_flight",
+                condition=Q(submission__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.listing_id}/{self.facet}"
+
+
+class ListingEvent(models.Model):
+    """One step in the life of a listing, kept for its history page."""
+
+    listing = models.ForeignKey(Listing, models.CASCADE, related_name="events", db_index=False)
+    at = models.DateTimeField(_("when"), default=timezone.now)
+    state = models.CharField(_("state"), max_length=12, choices=Listing.State)
+    load = models.ForeignKey(Load, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False)
+    note = models.TextField(_("note"), blank=True)
+
+    class Meta:
+        verbose_name = _("listing event")
+        verbose_name_plural = _("listing events")
+        ordering = ("-at", "-id")
+        # The history of one listing, newest first.
+        indexes = [models.Index(F("listing"), F("id").desc(), name="marketplaces_event_of_listing")]
+
+    def __str__(self) -> str:
+        return f"{self.listing_id}: {self.state}"
+
+
+class Issue(models.Model):
+    """One reason why a listing was refused (erro de catálogo), by our check or by the marketplace.
+
+    `code` and `message` are the marketplace's own words; both are empty for our own check, whose
+    sentence comes from `kind` and `params` (`marketplaces.hints`).
+    """
+
+    class Origin(models.TextChoices):
+        CHECK = "check", _("Our check")
+        MARKETPLACE = "marketplace", _("Marketplace")
+
+    class Closed(models.TextChoices):
+        CORRECTED = "corrected", _("Corrected in the ERP")
+        RESENT = "resent", _("Sent again")
+        ACCEPTED = "accepted", _("Accepted by the marketplace")
+        DISCONNECTED = "disconnected", _("Disconnected")
+
+    seller = models.ForeignKey(Seller, models.CASCADE, related_name="+", db_index=False)
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="+", db_index=False)
+    listing = models.ForeignKey(Listing, models.CASCADE, related_name="issues", verbose_name=_("listing"))
+    load = models.ForeignKey(
+        Load, models.SET_NULL, null=True, blank=True, related_name="issues", db_index=False
+    )
+    """The load in which it was said; null for a price or stock the marketplace refused later."""
+    facet = models.CharField(max_length=7, choices=[(one.value, one.value) for one in Facet])
+    origin = models.CharField(_("said by"), max_length=11, choices=Origin)
+    kind = models.CharField(_("cause"), max_length=20, choices=[(one.value, one.value) for one in IssueKind])
+    field = models.CharField(_("field"), max_length=150, blank=True)
+    code = models.CharField(_("marketplace code"), max_length=100, blank=True)
+    message = models.TextField(_("marketplace's words"), blank=True)
+    params = models.JSONField(default=dict, blank=True)
+    version = models.PositiveIntegerField(default=0)
+    """The facet's version that was refused."""
+    times = models.PositiveIntegerField(_("times"), default=1)
+    first_seen_at = models.DateTimeField(_("first seen"), default=timezone.now)
+    created_at = models.DateTimeField(_("last seen"), default=timezone.now)
+    closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+    closed_because = models.CharField(max_length=12, choices=Closed, blank=True)
+
+    class Meta:
+        verbose_name = _("catalogue error")
+        verbose_name_plural = _("catalogue errors")
+        ordering = ("-id",)
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(closed_at__isnull=True, closed_because="")
+                | Q(closed_at__isnull=False) & ~Q(closed_because=""),
+                name="marketplaces_issue_closed_for_a_reason",
+            ),
+        ]
+        indexes = [
+            # The seller's open errors, grouped by cause.
+            models.Index(
+                fields=["seller", "connection", "kind", "code", "field"],
+                name="marketplaces_issue_open",
+                condition=Q(closed_at__isnull=True),
+            ),
+            # The load page: what this load's listings were told, grouped by cause.
+            models.Index(fields=["load", "kind", "code", "field"], name="marketplaces_issue_of_load"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.field} {self.code}".strip()

@@ -107,11 +107,18 @@ def release(root: str | Path) -> None:
     if use is None or use.pid != os.getpid():  # a forked child shares its parent's claim: the parent decides
         return
     del _uses[root]
-    with use.lock, contextlib.suppress(FileNotFoundError), _start_lock(root):
+    use.lock.close()
+    stop_if_unused(root)
+
+
+def stop_if_unused(root: str | Path) -> None:
+    """Stop the server, unless a living process still claims it or the root is gone."""
+    root = Path(root).resolve()
+    with contextlib.suppress(FileNotFoundError), _start_lock(root), (root / "use.lock").open("a") as lock:
         try:
-            fcntl.flock(use.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return  # somebody else still uses the server
+            return
         owner = _server_account()
         provider = _provider(root, owner)
         data = _data_dir(root, provider)

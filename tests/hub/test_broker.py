@@ -105,9 +105,9 @@ def test_queues_do_not_see_each_others_tasks(broker: PgBroker) -> None:
 
 
 def test_a_task_of_a_rolled_back_transaction_does_not_exist(broker: PgBroker) -> None:
-    with pytest.raises(RuntimeError), transaction.atomic():
+    with transaction.atomic():
         broker.enqueue("never")
-        raise RuntimeError
+        transaction.set_rollback(True)
     assert broker._claim() == []
 
 

@@ -1,0 +1,42 @@
+"""What every API view stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from urllib.parse import quote
+
+from django.http import HttpResponse
+from rest_framework.views import APIView
+
+import hub.api.schema  # noqa: F401  (drf-spectacular learns our headers by the import)
+from hub.api.authentication import seller_of
+from hub.models import Seller
+
+MOST_IGNORED_NAMED = 20
+
+
+class SellerView(APIView):
+    """A view that speaks for one seller: the API key's."""
+
+    @property
+    def seller(self) -> Seller:
+        """The seller who calls."""
+        return seller_of(self.request)
+
+    @property
+    def seller_id(self) -> int:
+        """The id every query is scoped by."""
+        return self.seller.pk
+
+
+def done(status: int, ignored: Collection[str] = ()) -> HttpResponse:
+    """Answer without a body, yet with a Content-Type: SDKs read the header before they look for a body.
+
+    `ignored` names the fields sent in vain; real clients send many, so they are no error.
+    """
+    response = HttpResponse(status=status, content_type="application/json")
+    if ignored:
+        # Names come from the client: nothing but plain ASCII may enter a header.
+        names = [quote(name[:60], safe="[]._-") for name in list(ignored)[:MOST_IGNORED_NAMED]]
+        response["X-Hub-Ignored-Fields"] = ", ".join(names)
+    return response

@@ -1,0 +1,15 @@
+"""How a service says no: in a sentence for people, without knowing of HTTP."""
+
+from __future__ import annotations
+
+
+class Refusal(Exception):
+    """A business rule forbids what was asked; the text is a sentence for the person or ERP who asked."""
+
+
+class Incomplete(Refusal):
+    """Something that must be there was not sent."""
+
+
+class Unknown(Refusal):
+    """The seller has no such thing."""

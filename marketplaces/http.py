@@ -69,7 +69,7 @@ class ApiClient:
         headers: Mapping[str, str],
         *,
         secrets: Sequence[str] = (),
-        deadline: float = 20,
+        deadline: float = 15,
         allow_private: bool = False,
         observe: Callable[[Exchange], None] | None = None,
     ) -> None:
@@ -90,12 +90,16 @@ class ApiClient:
     def call(
         self, method: str, path: str, *, json: Any = None, params: Mapping[str, Any] | None = None
     ) -> Any:
-        """Make one call and return the decoded JSON (None for an empty answer).
+        """Make one call and return the decoded JSON; raises as `send` and `read` do."""
+        return self.read(method, path, self.send(method, path, json=json, params=params))
 
-        Raises Unavailable (no answer, 5xx), Throttled (429), CredentialsRejected (401, 403),
-        Refused (other 4xx) or UnexpectedAnswer (redirects, not JSON).
+    @staticmethod
+    def read(method: str, path: str, answer: Answer) -> Any:
+        """Return the decoded JSON of an answer (None for an empty one).
+
+        Raises Unavailable (5xx), Throttled (429), CredentialsRejected (401, 403), Refused (other
+        4xx) or UnexpectedAnswer (redirects, not JSON).
         """
-        answer = self.send(method, path, json=json, params=params)
         if 200 <= answer.status < 300:
             return answer.json() if answer.body.strip() else None
         if answer.status in (401, 403):

@@ -13,6 +13,10 @@ class HubConfig(AppConfig):
     name = "hub"
     verbose_name = _("Hub")
 
+    def ready(self) -> None:
+        """Register the system checks."""
+        from hub import checks  # noqa: F401
+
 
 class AdminConfig(DjangoAdminConfig):
     """Django's admin, with the staff site in the place of the default one."""

@@ -1,0 +1,311 @@
+"""The sellers' site, and everything that keeps one seller's pages apart from another's.
+
+Apps register their pages here: models with `SellerAdmin`, menu entries with `portal_site.menu`,
+pages of their own with `portal_site.page`, and what the start page shows with `hub.start_page`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.admin.filters import RelatedFieldListFilter
+from django.contrib.admin.utils import get_fields_from_path
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied
+from django.db import models
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.contrib.filters.admin import RelatedDropdownFilter
+from unfold.sites import UnfoldAdminSite
+
+from hub import signin, start_page, tenancy
+from hub.counting import CappedPaginator
+from hub.models import Seller
+from hub.tenancy import Right
+
+View = Callable[..., HttpResponse]
+
+GROUPS: tuple[tuple[str, Any], ...] = (
+    ("start", ""),
+    ("catalog", gettext_lazy("Catalogue")),
+    ("marketplaces", gettext_lazy("Marketplaces")),
+    ("orders", gettext_lazy("Orders")),
+    ("account", gettext_lazy("Account")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MenuEntry:
+    """One line of the side menu."""
+
+    group: str
+    order: int
+    title: Any
+    icon: str
+    url_name: str
+    needs: Right | None
+
+
+class SellerSite(UnfoldAdminSite):
+    """The portal, at /portal/: for active members of active sellers, staff or not."""
+
+    settings_name = "UNFOLD_PORTAL"
+    login_form = signin.SellerLogin
+    index_template = "portal/index.html"
+    index_title = gettext_lazy("Start")
+
+    def __init__(self, name: str = "portal") -> None:
+        super().__init__(name)
+        self._entries: list[MenuEntry] = []
+        self._pages: list[tuple[str, str, View]] = []
+        # Catalogue data are the ERP's and machine rows the hub's: nothing is deleted in bulk.
+        self.disable_action("delete_selected")
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Let in whoever works for an active seller; being staff does not help."""
+        return tenancy.current_membership(request) is not None
+
+    def menu(
+        self, group: str, title: Any, icon: str, url_name: str, *, order: int = 50, needs: Right | None = None
+    ) -> None:
+        """Add a line to the side menu; `url_name` is the site's own, such as "catalog_product_changelist"."""
+        self._entries.append(MenuEntry(group, order, title, icon, url_name, needs))
+
+    def page(self, route: str, name: str, *, needs: Right | None = None) -> Callable[[View], View]:
+        """Add a page of its own to the site; without the right it answers 403."""
+
+        def register(view: View) -> View:
+            @wraps(view)
+            def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+                if needs is not None and not tenancy.may(request, needs):
+                    raise PermissionDenied
+                request.current_app = self.name  # type: ignore[attr-defined]
+                return view(request, *args, **kwargs)
+
+            self._pages.append((route, name, guarded))
+            return view
+
+        return register
+
+    def render(
+        self, request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200
+    ) -> TemplateResponse:
+        """Render a page of the site inside its frame; the context needs a `title`."""
+        request.current_app = self.name  # type: ignore[attr-defined]
+        return TemplateResponse(request, template, {**self.each_context(request), **context}, status=status)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Put the site's own pages in front of the models'."""
+        own = [path(route, self.admin_view(view), name=name) for route, name, view in self._pages]
+        own.append(path("seller/", self.admin_view(require_POST(self.switch)), name="switch_seller"))
+        return own + list(super().get_urls())
+
+    def switch(self, request: HttpRequest) -> HttpResponse:
+        """Work for another of the person's sellers from now on."""
+        wanted = request.POST.get("seller", "")
+        if not wanted.isdecimal() or not tenancy.choose(request, int(wanted)):
+            messages.error(request, _("You do not work for this seller."))
+        return HttpResponseRedirect(reverse("portal:index"))
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """Answer "what needs me?"."""
+        shown = start_page.build(request)
+        return cast(TemplateResponse, super().index(request, {**shown, **(extra_context or {})}))
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Add the current seller, the person's other sellers and their rights to every page."""
+        context: dict[str, Any] = super().each_context(request)
+        membership = tenancy.current_membership(request)
+        context.update(
+            membership=membership,
+            memberships=tenancy.memberships(request),
+            site_subheader=membership.seller.name if membership else None,
+            site_dropdown=len(tenancy.memberships(request)) > 1,
+            may_operate=tenancy.may(request, "operate"),
+            may_manage=tenancy.may(request, "manage"),
+        )
+        return context
+
+    def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
+        """Build the side menu from what the apps registered."""
+        entries = sorted(self._entries, key=lambda one: one.order)
+        groups = []
+        for key, title in GROUPS:
+            items = [
+                {
+                    "title": entry.title,
+                    "icon": entry.icon,
+                    "link": (link := reverse(f"{self.name}:{entry.url_name}")),
+                    "active": request.path == link
+                    or (entry.url_name != "index" and request.path.startswith(link)),
+                    "has_permission": True,
+                }
+                for entry in entries
+                if entry.group == key and (entry.needs is None or tenancy.may(request, entry.needs))
+            ]
+            groups.append({"title": title, "items": items})
+        return groups
+
+
+portal_site = SellerSite()
+portal_site.menu("start", gettext_lazy("Start"), "home", "index", order=0)
+
+
+def seller_lookup(seller_path: str) -> str:
+    """Turn the path to the seller into the equality lookup on its key, which the indexes need."""
+    return f"{seller_path}_id"
+
+
+def resolves_to_seller(model: type[models.Model], seller_path: str) -> bool:
+    """Tell whether a path of foreign keys leads from the model to its seller."""
+    try:
+        last = get_fields_from_path(model, seller_path)[-1]
+    except (FieldDoesNotExist, AttributeError, IndexError):
+        return False
+    return isinstance(last, models.ForeignKey) and last.related_model is Seller
+
+
+class Scoped:
+    """Scopes rows and choices to the seller the person works for; shared by admins and inlines."""
+
+    seller_path: str | None = "seller"
+    """Foreign keys from the model to its seller; None for rows that are the same for everybody."""
+    raw_id_fields: Sequence[str] = ()
+    model: type[models.Model]
+    admin_site: Any
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        """Return the current seller's rows, and nobody else's."""
+        rows: models.QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]
+        if self.seller_path is None:
+            return rows
+        return rows.filter(**{seller_lookup(self.seller_path): tenancy.actor(request).seller.pk})
+
+    def get_field_queryset(
+        self, db: str | None, db_field: models.Field[Any, Any], request: HttpRequest
+    ) -> models.QuerySet[Any]:
+        """Offer only what the related model's own portal page would show; nothing when it has none."""
+        return scoped_choices(self.admin_site, cast(Any, db_field).remote_field.model, request)
+
+
+def scoped_choices(
+    site: Any, model: type[models.Model], request: HttpRequest
+) -> models.QuerySet[models.Model]:
+    """Return the rows of a related model the current seller may choose from."""
+    if site.is_registered(model):
+        return cast("models.QuerySet[models.Model]", site.get_model_admin(model).get_queryset(request))
+    return model._default_manager.none()
+
+
+class ScopedRelatedFilter(RelatedDropdownFilter):
+    """A list filter by a related row that offers only the current seller's rows."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        """Return the choices through the related model's own portal page."""
+        rows = scoped_choices(model_admin.admin_site, field.remote_field.model, request)
+        return [(row.pk, str(row)) for row in rows[:200]]
+
+
+class SellerAdmin(Scoped, ModelAdmin):
+    """A model's pages on the portal: the current seller's rows, read-only unless it says otherwise.
+
+    Actions name their right: `@action(permissions=["operate"])` or `["manage"]`. "All that match"
+    hands an action the filtered, scoped queryset unevaluated: work on it in the database.
+    """
+
+    add_right: Right | None = None
+    change_right: Right | None = None
+    delete_right: Right | None = None
+
+    paginator = CappedPaginator
+    show_full_result_count = False
+    list_per_page = 50
+    list_max_show_all = 0
+    list_fullwidth = True
+    list_filter_submit = True
+    actions_selection_counter = True
+    list_filter: Iterable[Any] = ()
+
+    def has_operate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Owners and operators act."""
+        return tenancy.may(request, "operate")
+
+    def has_manage_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Owners manage credentials, keys and people."""
+        return tenancy.may(request, "manage")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Every member sees every part of the portal."""
+        return tenancy.current_membership(request) is not None
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Every member looks."""
+        return tenancy.current_membership(request) is not None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody, unless the class names a right."""
+        return tenancy.may(request, self.add_right)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody, unless the class names a right."""
+        return tenancy.may(request, self.change_right)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody, unless the class names a right."""
+        return tenancy.may(request, self.delete_right)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: bool) -> None:
+        """Write only what the form changed; a new row belongs to the current seller."""
+        if change:
+            obj.save(update_fields=form.changed_data)
+            return
+        if self.seller_path == "seller":
+            obj.seller = tenancy.actor(request).seller
+        obj.save()
+
+
+class SellerTabularInline(Scoped, TabularInline):
+    """Rows below their parent, read-only; the parent is already the seller's."""
+
+    seller_path = None
+    extra = 0
+    can_delete = False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever sees the parent sees its rows."""
+        return tenancy.current_membership(request) is not None
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Machine-owned."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Machine-owned."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Machine-owned."""
+        return False
+
+
+def relation_filters(model: type[models.Model], list_filter: Iterable[Any]) -> Iterable[tuple[str, Any]]:
+    """Yield each list filter that offers related rows, with its filter class or None."""
+    for item in list_filter:
+        name, cls = item if isinstance(item, (tuple, list)) else (item, None)
+        if not isinstance(name, str):
+            continue
+        try:
+            field = get_fields_from_path(model, name)[-1]
+        except (FieldDoesNotExist, AttributeError):
+            continue
+        if field.is_relation and (cls is None or issubclass(cls, RelatedFieldListFilter)):
+            yield name, cls

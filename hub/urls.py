@@ -1,0 +1,24 @@
+"""The composition root: the only place that knows every app's addresses."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.urls import include, path
+
+from hub.portal import portal_site
+
+
+def root(request: HttpRequest) -> HttpResponse:
+    """Send people to the portal; tell an API client where it is."""
+    if request.accepts("text/html") and "text/html" in request.headers.get("Accept", ""):
+        return HttpResponseRedirect("/portal/")
+    return JsonResponse({"name": "Hub API", "docs": request.build_absolute_uri("/docs/")})
+
+
+urlpatterns = [
+    path("", root, name="root"),
+    path("admin/", admin.site.urls),
+    path("portal/", portal_site.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
+]

@@ -90,8 +90,19 @@ def ensure(root: str | Path, name: str = "hub") -> dict[str, str]:
             if root not in _uses:
                 _uses[root] = _claim(root)
                 atexit.register(release, root)
-            _start_if_silent(root, socket_dir, owner)
-            _ensure_database(socket_dir, name)
+            deadline = time.monotonic() + START_SECONDS
+            while True:
+                _start_if_silent(root, socket_dir, owner)
+                try:
+                    _ensure_database(socket_dir, name)
+                    break
+                except psycopg.OperationalError as error:
+                    # It died this moment, or shuts its doors for as long as a recovery takes.
+                    if time.monotonic() > deadline:
+                        raise LocalPostgresError(
+                            f"The hub's own PostgreSQL does not let us in: {error}. {WAYS_OUT}"
+                        ) from error
+                    time.sleep(0.1)
     except PermissionError as error:
         raise LocalPostgresError(
             f"The database directory {root} belongs to another user ({error.filename or error}): "
@@ -120,10 +131,10 @@ def stop_if_unused(root: str | Path) -> None:
         except BlockingIOError:
             return
         owner = _server_account()
-        provider = _provider(root, owner)
-        data = _data_dir(root, provider)
-        wait = ["-w", "-t", str(STOP_SECONDS)]
-        _run_as_server([provider.bin / "pg_ctl", "-D", data, *wait, "-m", "fast", "stop"], owner)
+        for lock_file in root.glob("*/postmaster.pid"):
+            pg_ctl = _provider(root, owner).bin / "pg_ctl"
+            wait = ["-w", "-t", str(STOP_SECONDS)]
+            _run_as_server([pg_ctl, "-D", lock_file.parent, *wait, "-m", "fast", "stop"], owner)
 
 
 def default_root(data_dir: str | Path) -> Path:
@@ -188,22 +199,11 @@ def _create_cluster(provider: Provider, data: Path, owner: pwd.struct_passwd | N
 
 
 def _ensure_database(socket_dir: Path, name: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            with psycopg.connect(
-                host=str(socket_dir), port=PORT, user=USER, dbname="postgres", autocommit=True
-            ) as connection:
-                if not connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
-                    connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-            return
-        except psycopg.OperationalError as error:
-            # After a backend was killed the server closes its doors for the moment its recovery takes.
-            if time.monotonic() > deadline:
-                raise LocalPostgresError(
-                    f"The hub's own PostgreSQL does not let us in: {error}. {WAYS_OUT}"
-                ) from error
-            time.sleep(0.1)
+    with psycopg.connect(
+        host=str(socket_dir), port=PORT, user=USER, dbname="postgres", autocommit=True
+    ) as connection:
+        if not connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
 
 
 def _clear_stale_locks(data: Path, socket_dir: Path) -> None:
@@ -248,7 +248,10 @@ def _answers(socket_dir: Path) -> bool:
 
 def _provider(root: Path, owner: pwd.struct_passwd | None) -> Provider:
     """The first place that has the server's programs; a copy where the server's account cannot reach them."""
-    for folder in _candidates():
+    named = os.environ.get("HUB_PG_BIN")
+    if named and not Path(named, "pg_ctl").exists():
+        raise LocalPostgresError(f"HUB_PG_BIN names {named}, and there is no pg_ctl in it. {WAYS_OUT}")
+    for folder in [Path(named)] if named else _candidates():
         if (folder / "pg_ctl").exists() and (folder / "initdb").exists():
             if owner is not None and not _may_enter(folder, owner):
                 folder = _private_copy(folder, root)
@@ -257,11 +260,8 @@ def _provider(root: Path, owner: pwd.struct_passwd | None) -> Provider:
 
 
 def _candidates() -> list[Path]:
-    """Folders to look in: what HUB_PG_BIN names, the wheel's, the one on PATH, and Debian's, newest first."""
+    """Folders to look in: the wheel's, the one on PATH, and Debian's, newest first."""
     folders = []
-    named = os.environ.get("HUB_PG_BIN")
-    if named:
-        folders.append(Path(named))
     wheel = _wheel_dir()
     if wheel is not None:
         folders.append(wheel / "pginstall" / "bin")

@@ -1,0 +1,49 @@
+# One command each, on a fresh machine with Python 3.11 or newer and nothing else:
+#   make run      start everything (database, web, workers, simulators) and print where it is; Ctrl-C stops it
+#   make test     run the tests; only one kind with  make test only="listing and not slow"
+#   make check    format, lint, types, import rules, Django's own checks
+#   make setup    just the virtual environment
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+only ?=
+# Tests and checks have a database of their own: a `make run` beside them is not disturbed.
+TEST_ENV = HUB_DATA="$${HUB_DATA:-$(CURDIR)/var/test}" HUB_PG_CONF="$${HUB_PG_CONF:-fsync=off,full_page_writes=off}"
+
+.DEFAULT_GOAL := run
+.PHONY: setup run test check demo
+
+setup: $(VENV)/.runtime
+
+run: $(VENV)/.runtime
+	@exec $(BIN)/python manage.py run
+
+demo: run
+
+test: $(VENV)/.testing
+	@$(TEST_ENV) $(BIN)/python -m pytest $(if $(only),-k "$(only)")
+
+check: $(VENV)/.testing
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	@export $(TEST_ENV) && set -x \
+		&& $(BIN)/mypy \
+		&& $(BIN)/lint-imports \
+		&& $(BIN)/python manage.py check \
+		&& $(BIN)/python manage.py makemigrations --check --dry-run
+
+# The stamps are touched last: an interrupted installation is done again, a finished one never.
+$(VENV)/.runtime: requirements.txt | $(VENV)/bin/python
+	@echo "Installing the hub's requirements into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.testing: $(VENV)/.runtime tests/requirements.txt
+	@echo "Installing the test requirements into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "The hub needs Python 3.11 or newer; there is no $(PYTHON) on this machine."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "The hub needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }

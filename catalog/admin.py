@@ -177,8 +177,14 @@ def product_panels(request: HttpRequest, product: Product) -> list[Panel]:
         "cost": brl(product.cost),
         "categories": [names.get(code) or code for code in product.category_codes],
         "variations": [
-            (one, brl(one.effective_price), brl(one.effective_promotional_price))
-            for one in product.variations.with_effective_values()
+            (
+                one,
+                brl(one.price if one.price is not None else product.price),
+                brl(
+                    one.promotional_price if one.promotional_price is not None else product.promotional_price
+                ),
+            )
+            for one in product.variations.all()
         ],
     }
     folder = "portal/catalog"

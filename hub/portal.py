@@ -88,7 +88,7 @@ class SellerSite(UnfoldAdminSite):
             def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
                 if needs is not None and not tenancy.may(request, needs):
                     raise PermissionDenied
-                request.current_app = self.name  # type: ignore[attr-defined]
+                request.current_app = self.name
                 return view(request, *args, **kwargs)
 
             self._pages.append((route, name, guarded))
@@ -100,7 +100,7 @@ class SellerSite(UnfoldAdminSite):
         self, request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200
     ) -> TemplateResponse:
         """Render a page of the site inside its frame; the context needs a `title`."""
-        request.current_app = self.name  # type: ignore[attr-defined]
+        request.current_app = self.name
         return TemplateResponse(request, template, {**self.each_context(request), **context}, status=status)
 
     def get_urls(self) -> list[URLPattern]:

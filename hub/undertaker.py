@@ -38,22 +38,21 @@ def read_mark(run_file: Path) -> str | None:
 def bury(run_file: Path, grace: float = GRACE_SECONDS) -> int:
     """Stop the processes of the run the file names, and forget it; returns how many there were.
 
-    Leaders are asked first, so that work in progress can end; who is left after `grace` seconds is killed.
+    Leaders are asked to end, with their work; when they are gone, or `grace` seconds are over, the rest is
+    killed.
     """
     mark = read_mark(run_file)
-    left = found = _marked(mark) if mark else []
-    for pid in found:
-        with contextlib.suppress(ProcessLookupError):
-            if os.getsid(pid) == pid:
-                os.kill(pid, signal.SIGTERM)
+    if mark is None:
+        return 0
+    found = _marked(mark)
+    for pid in filter(_is_leader, found):
+        _send(pid, signal.SIGTERM)
     deadline = time.monotonic() + grace
-    while mark and left and time.monotonic() < deadline:
+    while any(map(_is_leader, _marked(mark))) and time.monotonic() < deadline:
         time.sleep(0.1)
-        left = _marked(mark)
-    while mark and (left := _marked(mark)):
+    while left := _marked(mark):
         for pid in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            _send(pid, signal.SIGKILL)
         time.sleep(0.05)
     run_file.unlink(missing_ok=True)
     return len(found)
@@ -70,6 +69,18 @@ def _marked(mark: str) -> list[int]:
                     if needle in Path(f"/proc/{entry}/environ").read_bytes().split(b"\0"):
                         found.append(int(entry))
     return found
+
+
+def _is_leader(pid: int) -> bool:
+    try:
+        return os.getsid(pid) == pid
+    except ProcessLookupError:
+        return False
+
+
+def _send(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def main(run_file: str, mark: str, database_root: str = "") -> None:

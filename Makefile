@@ -2,6 +2,7 @@
 #   make run      start everything (database, web, workers, simulators) and print where it is; Ctrl-C stops it
 #   make test     run the tests; only one kind with  make test only="listing and not slow"
 #   make check    format, lint, types, import rules, Django's own checks
+#   make messages compile the translations after editing a .po file; the result is committed
 #   make setup    just the virtual environment
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +12,7 @@ only ?=
 TEST_ENV = HUB_DATA="$${HUB_DATA:-$(CURDIR)/var/test}" HUB_PG_CONF="$${HUB_PG_CONF:-fsync=off,full_page_writes=off}"
 
 .DEFAULT_GOAL := run
-.PHONY: setup run test check demo
+.PHONY: setup run test check demo messages
 
 setup: $(VENV)/.runtime
 
@@ -31,6 +32,10 @@ check: $(VENV)/.testing
 		&& $(BIN)/lint-imports \
 		&& $(BIN)/python manage.py check \
 		&& $(BIN)/python manage.py makemigrations --check --dry-run
+
+# Compiled without gettext, which a fresh machine does not have.
+messages: $(VENV)/.testing
+	@$(BIN)/python -c 'import pathlib, polib; [polib.pofile(str(po)).save_as_mofile(str(po.with_suffix(".mo"))) for po in pathlib.Path("locale").glob("*/LC_MESSAGES/*.po")]'
 
 # The stamps are touched last: an interrupted installation is done again, a finished one never.
 $(VENV)/.runtime: requirements.txt | $(VENV)/bin/python

@@ -1,8 +1,9 @@
-"""What every test stands on: nothing is skipped in CI, nothing but this machine is reached."""
+"""What every test stands on: nothing is skipped in CI, nothing but this machine is reached, one browser."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from collections.abc import Generator
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 LOOPBACK = ("127.", "::1", "localhost")
+# Playwright's fixtures run an event loop in the test's own thread, and Django then refuses the database.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -38,3 +41,20 @@ def only_this_machine() -> Generator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", guarded)
         yield
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """The machine's own Chromium, as root too, and without calls home."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("There is no Chromium on this machine (Debian: apt-get install chromium).")
+    quiet = ["background-networking", "component-update", "quic", "sync", "gpu"]
+    arguments = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in quiet)]
+    return {**browser_type_launch_args, "executable_path": chromium, "args": arguments}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    """A seller's browser in São Paulo."""
+    return {**browser_context_args, "locale": "pt-BR", "timezone_id": "America/Sao_Paulo"}

@@ -74,6 +74,5 @@ class SandboxSimulator(Control):
 
     def listing(self, account: str, sku: str) -> dict[str, Any]:
         """Return one listing as it is now, with its counters; empty when the SKU is unknown."""
-        self.app.settle()
         found = self.listings(account, sku=sku)["listings"]
         return dict(found[0]) if found else {}

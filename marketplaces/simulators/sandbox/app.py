@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from marketplaces.simulators.kit import FaultQueue, Problem, Request, Response, StartResponse
-from marketplaces.simulators.sandbox import api, control, loads, orders, shop
+from marketplaces.simulators.sandbox import api, control, course, shop
 from marketplaces.simulators.sandbox.market import Market
 
 
@@ -30,19 +30,10 @@ class SandboxApp:
             response = fault.spoil(request, lambda: self._respond(request))
         return response(start_response, request.method)
 
-    def settle(self) -> None:
-        """Bring the marketplace up to now: loads decided, payments approved, parcels moved."""
-        now = self._market.now()
-        while True:
-            with self._market.store.transaction() as db:
-                orders.settle(db, self._market, now)
-                if not loads.settle_next(db, self._market, now):
-                    return
-
     def _respond(self, request: Request) -> Response:
         is_api = request.path.startswith(("/v1/", "/_control/"))
         try:
-            self.settle()
+            course.settle(self._market)
             if request.path.startswith("/v1/"):
                 response = api.respond(self._market, request)
             elif request.path.startswith("/_control/"):

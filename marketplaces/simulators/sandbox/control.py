@@ -11,6 +11,7 @@ from typing import Any
 
 from marketplaces.simulators.kit import FAULT_KINDS, Fault, FaultQueue, Problem, Request, Response
 from marketplaces.simulators.sandbox import catalogue, listings, orders, shape
+from marketplaces.simulators.sandbox.course import up_to_date
 from marketplaces.simulators.sandbox.market import Market
 from marketplaces.simulators.sandbox.store import (
     TABLES,
@@ -94,7 +95,7 @@ class Control:
 
     def create_orders(self, wanted: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Create orders in bulk, all or none; see `orders.create`."""
-        with self._market.store.transaction() as db:
+        with up_to_date(self._market) as db:
             ready = [self._ready(db, order) for order in wanted]
             return orders.create(db, self._market, ready, self._market.now())
 
@@ -121,18 +122,18 @@ class Control:
 
     def cancel_order(self, order_id: str, reason: str = "") -> dict[str, Any]:
         """The shopper gives up."""
-        with self._market.store.transaction() as db:
+        with up_to_date(self._market) as db:
             row = orders.find(db, order_id)
             return orders.cancel_as_customer(db, self._market, row, self._market.now(), reason)
 
     def approve_order(self, order_id: str) -> dict[str, Any]:
-        with self._market.store.transaction() as db:
+        with up_to_date(self._market) as db:
             row = orders.find(db, order_id)
             return orders.approve(db, self._market, row, self._market.now())
 
     def orders(self, account: str = "", page: int = 1, size: int = 100) -> dict[str, Any]:
         """Return orders, newest first, and how many there are."""
-        with self._market.store.transaction() as db:
+        with up_to_date(self._market) as db:
             who = int(find_account(db, account)["number"]) if account else None
             total = db.execute(
                 "SELECT count(*) FROM purchase WHERE ? IS NULL OR account = ?", (who, who)
@@ -146,7 +147,7 @@ class Control:
     def listings(self, account: str = "", page: int = 1, size: int = 100, sku: str = "") -> dict[str, Any]:
         """Return listings as they are now, oldest first, with how often each was created and submitted."""
         now = self._market.now()
-        with self._market.store.transaction() as db:
+        with up_to_date(self._market) as db:
             who = int(find_account(db, account)["number"]) if account else None
             where = "(:who IS NULL OR account = :who) AND (:sku = '' OR sku = :sku)"
             values = {"who": who, "sku": sku, "size": size, "start": (max(page, 1) - 1) * size}
@@ -176,7 +177,7 @@ class Control:
         self, account: str = "", sku: str = "", kind: str = "", after: int = 0, size: int = 1000
     ) -> list[dict[str, Any]]:
         """Return the prices and quantities applied, in order: what proves that no older one came last."""
-        with self._market.store.transaction() as db:
+        with up_to_date(self._market) as db:
             who = int(find_account(db, account)["number"]) if account else None
             rows = db.execute(
                 "SELECT * FROM value_log WHERE (:who IS NULL OR account = :who) AND (:sku = '' OR sku = :sku)"
@@ -190,7 +191,7 @@ class Control:
     ) -> dict[str, Any]:
         """Change a listing behind the hub's back: drift. `state` may be ``withdrawn`` or ``absent``."""
         now = self._market.now()
-        with self._market.store.transaction() as db:
+        with up_to_date(self._market) as db:
             who = int(find_account(db, account)["number"])
             row = listings.of_account(db, who, [sku]).get(sku)
             if row is None:
@@ -214,7 +215,7 @@ class Control:
     def stats(self) -> dict[str, Any]:
         """Return how much of everything there is, and what the API was asked since the start."""
         market, now = self._market, self._market.now()
-        with market.store.transaction() as db:
+        with up_to_date(market) as db:
             states = db.execute(
                 f"SELECT CASE WHEN {listings.ON_SALE} THEN 'live' WHEN state = 'published' AND live_at > :now"  # noqa: S608
                 " THEN 'cataloguing' WHEN state = 'published' THEN 'absent' ELSE state END AS state,"

@@ -147,7 +147,7 @@ class _Decision:
         rows = self._db.execute(
             f"SELECT sku, category_id, plain_title, parent_sku FROM listing WHERE account = ?"  # noqa: S608
             f" AND category_id IN ({marks(categories)}) AND plain_title IN ({marks(titles)})"
-            " AND plain_title != '' AND state = 'published'",
+            " AND category_id != '' AND plain_title != '' AND state = 'published'",
             (self._account, *categories, *titles),
         )
         used: dict[tuple[str, str], dict[str, str]] = {}
@@ -258,7 +258,7 @@ class _Decision:
         if entry is not None:
             return {
                 "title": entry["title"],
-                "plain_title": "",
+                "plain_title": entry["plain_title"],
                 "brand": entry["brand"],
                 "gtin": "",
                 "category_id": "",
@@ -272,7 +272,7 @@ class _Decision:
         }
         title = (item.get("title") or "").strip()
         gtin = (item.get("gtin") or "").strip()
-        known = int(row["catalogue"]) if row is not None and row["plain_title"] else 0
+        known = int(row["catalogue"]) if row is not None and row["category_id"] else 0
         shared = {
             "title": title,
             "brand": item.get("brand") or "",

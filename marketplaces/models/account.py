@@ -167,7 +167,7 @@ class Connection(models.Model):
     @property
     def credentials(self) -> Any:
         """The account's credentials as the adapter's dataclass; raises vault.SealBroken."""
-        opened = vault.unseal(self.sealed_credentials, owner=self._owner)
+        opened = vault.unseal(bytes(self.sealed_credentials), owner=self._owner)
         shape = self.marketplace.description.credentials
         return shape(**{one.name: opened.get(one.name, "") for one in fields(shape)})
 
@@ -285,9 +285,7 @@ class Lane(models.Model):
         verbose_name_plural = _("lanes")
         ordering = ("connection", "kind")
         constraints = [
-            models.UniqueConstraint(
-                fields=["connection", "kind"], name="marketplaces_lane_once_per_kind"
-            ),
+            models.UniqueConstraint(fields=["connection", "kind"], name="marketplaces_lane_once_per_kind"),
             models.CheckConstraint(
                 condition=Q(lease_until__isnull=True, lease_token__isnull=True)
                 | Q(lease_until__isnull=False, lease_token__isnull=False),
@@ -315,20 +313,20 @@ class Pace(models.Model):
         return f"{self.connection_id}: {self.next_at}"
 
     @classmethod
-    def reserve(cls, connection: Connection) -> float:
-        """Take the next slot and return how many seconds to wait for it."""
+    def reserve(cls, connection: Connection, longest: float) -> float | None:
+        """Take the next slot and return how many seconds to wait for it.
+
+        None, and no slot taken, when the wait would be longer than `longest` seconds.
+        """
         interval = 1 / float(connection.marketplace.pace)
         with database.cursor() as cursor:
             cursor.execute(
                 "UPDATE marketplaces_pace SET next_at = "
-                "greatest(next_at, clock_timestamp()) + make_interval(secs => %s) "
-                "WHERE connection_id = %s "
-                "RETURNING extract(epoch FROM next_at - clock_timestamp()) - %s",
-                [interval, connection.pk, interval],
+                "greatest(next_at, clock_timestamp()) + make_interval(secs => %(interval)s) "
+                "WHERE connection_id = %(connection)s "
+                "AND next_at <= clock_timestamp() + make_interval(secs => %(longest)s) "
+                "RETURNING extract(epoch FROM next_at - clock_timestamp()) - %(interval)s",
+                {"interval": interval, "connection": connection.pk, "longest": longest},
             )
             row = cursor.fetchone()
-        if row is None:
-            cls.objects.get_or_create(connection=connection)
-            return 0.0
-        return max(0.0, float(row[0]))
-
+        return None if row is None else max(0.0, float(row[0]))

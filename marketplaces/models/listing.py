@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Variation
 from hub.models import Seller
-from marketplaces.contract import Facet, IssueKind
+from marketplaces.contract import Facet
 from marketplaces.models.account import Connection
 from marketplaces.models.load import Load, Submission
 
@@ -195,7 +195,8 @@ class Issue(models.Model):
     """The load in which it was said; null for a price or stock the marketplace refused later."""
     facet = models.CharField(max_length=7, choices=[(one.value, one.value) for one in Facet])
     origin = models.CharField(_("said by"), max_length=11, choices=Origin)
-    kind = models.CharField(_("cause"), max_length=20, choices=[(one.value, one.value) for one in IssueKind])
+    kind = models.CharField(_("cause"), max_length=20)
+    """An `IssueKind`."""
     field = models.CharField(_("field"), max_length=150, blank=True)
     code = models.CharField(_("marketplace code"), max_length=100, blank=True)
     message = models.TextField(_("marketplace's words"), blank=True)

@@ -92,9 +92,7 @@ class LoadItem(models.Model):
 
     seller = models.ForeignKey(Seller, models.CASCADE, related_name="+", db_index=False)
     load = models.ForeignKey(Load, models.CASCADE, related_name="items", db_index=False)
-    listing = models.ForeignKey(
-        "marketplaces.Listing", models.SET_NULL, null=True, related_name="load_items"
-    )
+    listing = models.ForeignKey("marketplaces.Listing", models.SET_NULL, null=True, related_name="load_items")
     sku = models.CharField(_("SKU"), max_length=100)
     state = models.CharField(_("result"), max_length=11, choices=State, default=State.WAITING)
     updated_at = models.DateTimeField(_("updated"), default=timezone.now)
@@ -106,9 +104,7 @@ class LoadItem(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["load", "listing"], name="marketplaces_loaditem_once"),
             models.CheckConstraint(
-                condition=Q(
-                    state__in=["waiting", "processing", "cataloguing", "done", "error", "replaced"]
-                ),
+                condition=Q(state__in=["waiting", "processing", "cataloguing", "done", "error", "replaced"]),
                 name="marketplaces_loaditem_state_known",
             ),
         ]
@@ -147,9 +143,7 @@ class Submission(models.Model):
         verbose_name_plural = _("submissions")
         ordering = ("-id",)
         constraints = [
-            models.UniqueConstraint(
-                fields=["connection", "remote_id"], name="marketplaces_submission_once"
-            ),
+            models.UniqueConstraint(fields=["connection", "remote_id"], name="marketplaces_submission_once"),
             models.CheckConstraint(
                 condition=Q(state__in=["sent", "done", "lost"]), name="marketplaces_submission_state_known"
             ),

@@ -62,9 +62,7 @@ class CategoryMap(models.Model):
         verbose_name = _("category mapping")
         verbose_name_plural = _("category mappings")
         constraints = [
-            models.UniqueConstraint(
-                fields=["connection", "category"], name="marketplaces_categorymap_once"
-            ),
+            models.UniqueConstraint(fields=["connection", "category"], name="marketplaces_categorymap_once"),
         ]
 
     def __str__(self) -> str:

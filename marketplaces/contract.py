@@ -58,6 +58,7 @@ class IssueKind(StrEnum):
     AMBIGUOUS_MATCH = "ambiguous_match"
     DISABLED = "disabled"
     NOT_FOUND = "not_found"
+    NO_ANSWER = "no_answer"
     OTHER = "other"
 
 
@@ -565,7 +566,7 @@ class HintReceiver(Adapter):
 
     @abstractmethod
     def read_hint(self, headers: Mapping[str, str], body: bytes) -> Hint:
-        """Check the signature and say what to look at; raise `CredentialsRejected` when it does not verify."""
+        """Check the signature and say what to look at; a wrong one raises CredentialsRejected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -613,6 +614,6 @@ class Marketplace:
     calls_per_second: Decimal = Decimal(1)
     """The marketplace's own limit for one account; staff may lower it."""
 
-    def offers(self, role: type[Adapter]) -> bool:
+    def offers(self, role: type[Any]) -> bool:
         """Say whether this marketplace can play a role."""
         return issubclass(self.adapter, role)

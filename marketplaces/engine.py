@@ -1,0 +1,249 @@
+"""The engine's turn: lease a lane, run it for a slice, settle it. Rows are the truth, tasks only wake-ups.
+
+What a lane does is its runner's business (`publish`, `observe`, `orders.intake` ...); what an error
+means for the lane is decided here, once.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from django.db import connection as database
+from django.db import transaction
+from django.db.models import Case, Exists, IntegerField, OuterRef, Q, Value, When
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from hub.vault import SealBroken
+from marketplaces import contract
+from marketplaces.contract import Adapter, CredentialsRejected, MarketplaceError, Throttled, Unavailable
+from marketplaces.models import Connection, Exchange, Lane, Pace, Sync
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+SLICE = timedelta(seconds=6)
+"""How long one worker stays with one lane before others get their turn."""
+CALL = timedelta(seconds=17)
+"""No call lasts longer than this (the HTTP client's deadline is 15 s)."""
+LEASE = timedelta(seconds=30)
+"""After this a dead worker's lane is free again. A call starts only while more than CALL is left."""
+ASK_AGAIN = timedelta(seconds=15)
+"""A lane asked for and not taken for this long is asked for again: its task was lost."""
+LONGEST_WAIT_FOR_A_SLOT = 2.0
+CHANNEL = "hub"
+
+
+class SliceOver(Exception):
+    """The slice has no time for another call; the lane goes on in the next one."""
+
+
+@dataclass
+class Turn:
+    """One worker's slice of one lane."""
+
+    lane: Lane
+    adapter: Adapter
+    exchanges: list[contract.Exchange]
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def connection(self) -> Connection:
+        """The connection this lane belongs to, marketplace and seller loaded."""
+        return self.lane.connection
+
+    def has_time(self) -> bool:
+        """False when the slice is over."""
+        return time.monotonic() - self.started < SLICE.total_seconds()
+
+    def call(self, work: Callable[[], T]) -> T:
+        """Wait for the connection's next rate slot, then do one call; contract errors pass through."""
+        wait = Pace.reserve(self.connection, LONGEST_WAIT_FOR_A_SLOT)
+        if wait is None:
+            raise Throttled("our own pace", retry_after=timedelta(seconds=LONGEST_WAIT_FOR_A_SLOT))
+        if wait:
+            time.sleep(wait)
+        if time.monotonic() - self.started > (LEASE - CALL).total_seconds():
+            raise SliceOver
+        return work()
+
+    def save_cursor(self, cursor: str) -> bool:
+        """Move the lane's bookmark; False when the lease was lost, and then the worker must stop."""
+        mine = Lane.objects.filter(pk=self.lane.pk, lease_token=self.lane.lease_token)
+        self.lane.cursor = cursor
+        return bool(mine.update(cursor=cursor))
+
+
+Runner = Callable[[Turn], timedelta]
+RUNNERS: dict[str, Runner] = {}
+"""What each kind of lane does: one slice, and the answer is how long to sleep before the next."""
+
+
+def due_lanes(now: datetime) -> list[int]:
+    """Lanes that have something to do now and nobody on it, the most urgent kinds first."""
+    work = Sync.objects.filter(
+        connection_id=OuterRef("connection_id"),
+        facet=OuterRef("kind"),
+        due_at__lte=now,
+        submission__isnull=True,
+    )
+    urgency = Case(
+        *(When(kind=kind, then=Value(place)) for place, kind in enumerate(Lane.Kind.values)),
+        output_field=IntegerField(),
+    )
+    return list(
+        Lane.objects.runnable(now)
+        .filter(Q(queued_at__isnull=True) | Q(queued_at__lt=now - ASK_AGAIN))
+        .filter(~Q(kind__in=Lane.FACETS) | Exists(work))
+        .order_by(urgency, "run_at")
+        .values_list("pk", flat=True)
+    )
+
+
+def dispatch(now: datetime) -> int:
+    """Ask for a worker for every due lane; several dispatchers may do this at once."""
+    lanes = due_lanes(now)
+    if not lanes:
+        return 0
+    with transaction.atomic():
+        mine = set(
+            Lane.objects.select_for_update(skip_locked=True)
+            .filter(pk__in=lanes)
+            .filter(Q(queued_at__isnull=True) | Q(queued_at__lt=now - ASK_AGAIN))
+            .values_list("pk", flat=True)
+        )
+        Lane.objects.filter(pk__in=mine).update(queued_at=now)
+        for lane_id in lanes:
+            if lane_id in mine:
+                async_task("marketplaces.tasks.drain", lane_id)
+    return len(mine)
+
+
+def wake(connection_id: int, kind: str) -> None:
+    """Tell the dispatchers, at commit, that a lane has work."""
+    with database.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, f"{connection_id}:{kind}"])
+
+
+def nudge(connection_id: int, kind: str) -> None:
+    """Let a lane run at once: pure latency, nothing depends on it."""
+    with transaction.atomic():
+        Lane.objects.filter(connection_id=connection_id, kind=kind, run_at__gt=timezone.now()).update(
+            run_at=timezone.now()
+        )
+        wake(connection_id, kind)
+
+
+def run(lane_id: int) -> bool:
+    """Lease a lane, run one slice of it, settle it; False when there was nothing to take."""
+    now = timezone.now()
+    lane = Lane.objects.claim(lane_id, now, LEASE)
+    if lane is None:
+        Lane.objects.filter(pk=lane_id).update(queued_at=None)
+        return False
+    heard: list[contract.Exchange] = []
+    try:
+        adapter = lane.connection.adapter(heard.append)
+        rest = RUNNERS[lane.kind](Turn(lane, adapter, heard))
+    except SliceOver:
+        _rest(lane, timedelta(0))
+    except Throttled as error:
+        _rest(lane, error.retry_after or timedelta(seconds=5))
+    except CredentialsRejected as error:
+        _lost_consent(lane, error)
+    except Unavailable as error:
+        _back_off(lane, error, first=timedelta(seconds=1), longest=timedelta(minutes=5))
+    except SealBroken as error:
+        _back_off(lane, error, first=timedelta(minutes=1), longest=timedelta(minutes=15))
+    except MarketplaceError as error:
+        logger.warning("lane %s: %s: %s", lane, type(error).__name__, error)
+        _back_off(lane, error, first=timedelta(seconds=15), longest=timedelta(minutes=15))
+    except Exception as error:
+        logger.exception("lane %s failed", lane)
+        _back_off(lane, error, first=timedelta(seconds=15), longest=timedelta(minutes=15))
+    else:
+        _rest(lane, rest, ok=True)
+    finally:
+        _record(lane, heard)
+    return True
+
+
+def _rest(lane: Lane, pause: timedelta, *, ok: bool = False) -> None:
+    now = timezone.now()
+    changes = {"last_ok_at": now, "failures": 0, "last_error": ""} if ok else {}
+    # A nudge that came while the lane ran has set run_at to a moment before now: it must not be
+    # slept over, so the new time is written only when nobody asked for the lane meanwhile.
+    with transaction.atomic():
+        fresh = Lane.objects.select_for_update().filter(pk=lane.pk, lease_token=lane.lease_token).first()
+        if fresh is None:
+            return
+        asked = fresh.run_at != lane.run_at
+        Lane.objects.settle(lane, run_at=fresh.run_at if asked else now + pause, **changes)
+        if not pause or asked or lane.kind in Lane.FACETS:
+            wake(lane.connection_id, lane.kind)
+    if ok and (lane.connection.last_ok_at is None or now - lane.connection.last_ok_at > timedelta(seconds=5)):
+        Connection.objects.filter(pk=lane.connection_id).update(last_ok_at=now, last_error="")
+
+
+def _back_off(lane: Lane, error: Exception, *, first: timedelta, longest: timedelta) -> None:
+    asked = getattr(error, "retry_after", None)
+    spread = random.uniform(0.7, 1.3)  # noqa: S311  (not a secret: keeps failing lanes apart)
+    pause = asked or min(longest, first * 2 ** min(lane.failures, 12)) * spread
+    now = timezone.now()
+    words = f"{type(error).__name__}: {error}"[:500]
+    Lane.objects.settle(
+        lane,
+        run_at=now + pause,
+        failures=min(lane.failures + 1, 30_000),
+        last_error=words,
+        last_error_at=now,
+    )
+    Connection.objects.filter(pk=lane.connection_id).update(last_error=words, last_error_at=now)
+
+
+def _lost_consent(lane: Lane, error: CredentialsRejected) -> None:
+    """Stop a connection whose credentials were refused twice; once may be the marketplace's hiccup."""
+    try:
+        lane.connection.adapter().identify()
+    except CredentialsRejected:
+        now = timezone.now()
+        logger.warning("connection %s: the marketplace refuses its credentials", lane.connection_id)
+        with transaction.atomic():
+            Connection.objects.filter(pk=lane.connection_id, status=Connection.Status.ACTIVE).update(
+                status=Connection.Status.NEEDS_CREDENTIALS,
+                last_error=str(error)[:500],
+                last_error_at=now,
+            )
+            Lane.objects.settle(lane, run_at=now, last_error=str(error)[:500], last_error_at=now)
+    except MarketplaceError as second:
+        _back_off(lane, second, first=timedelta(seconds=1), longest=timedelta(minutes=5))
+    else:
+        _back_off(lane, error, first=timedelta(seconds=1), longest=timedelta(minutes=5))
+
+
+def _record(lane: Lane, heard: list[contract.Exchange]) -> None:
+    Exchange.objects.bulk_create(
+        [
+            Exchange(
+                seller_id=lane.connection.seller_id,
+                connection_id=lane.connection_id,
+                lane=lane.kind,
+                method=one.method,
+                url=one.url,
+                status=one.status,
+                started_at=one.started_at,
+                milliseconds=int(one.seconds * 1000),
+                request_body=one.request_body.replace("\x00", ""),
+                response_body=one.response_body.replace("\x00", ""),
+                error=one.error,
+            )
+            for one in heard
+        ],
+        batch_size=500,
+    )

@@ -1,0 +1,26 @@
+"""What django-q2 calls: wake-ups that carry an id, nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from marketplaces import engine
+from marketplaces.models import Exchange
+
+
+def drain(lane_id: int) -> None:
+    """Run one slice of a lane."""
+    engine.run(lane_id)
+
+
+def forget_old_exchanges() -> int:
+    """Delete conversations older than HUB_EXCHANGE_DAYS days, in small bites; returns how many."""
+    border = timezone.now() - timedelta(days=settings.HUB_EXCHANGE_DAYS)
+    gone = 0
+    while ids := list(Exchange.objects.filter(started_at__lt=border).values_list("pk", flat=True)[:5000]):
+        Exchange.objects.filter(pk__in=ids).delete()
+        gone += len(ids)
+    return gone

@@ -1,0 +1,217 @@
+"""What should be at the marketplace: catalogue rows, translated by a connection's mapping.
+
+`Translator` holds one connection's mapping; it turns variations into contract items, or says why
+that cannot be done. Used by the send, the ingest answer and the product page alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from catalog.models import Product, Variation
+from marketplaces import taxonomy, validator
+from marketplaces.contract import (
+    AttributeRule,
+    AttributeType,
+    CategorySchema,
+    ContentItem,
+    Issue,
+    IssueKind,
+)
+from marketplaces.models import AttributeMap, CategoryMap, Connection, RemoteCategory
+from marketplaces.words import plain
+
+ZERO = Decimal(0)
+FIELDS = {
+    "brand": "brand",
+    "name": "name",
+    "ean": "ean",
+    "nbm": "nbm",
+    "weight": "weight",
+    "height": "height",
+    "width": "width",
+    "length": "length",
+}
+"""Product fields an attribute may be taken from: name in the mapping -> column."""
+
+
+def sale_price(price: Decimal | None, promotional: Decimal | None) -> tuple[Decimal, Decimal]:
+    """Return (what the shopper pays, the "from" price); a promotion counts only below the price."""
+    full = price or ZERO
+    if promotional and (not full or promotional < full):
+        return promotional, full or promotional
+    return full, full
+
+
+def sellable(quantity: int, status: str) -> int:
+    """Return what may be sold: nothing of a disabled product."""
+    return quantity if status == Product.Status.ENABLED else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One variation as it would be sent, with every reason why it cannot be."""
+
+    variation: Variation
+    item: ContentItem
+    issues: tuple[Issue, ...]
+
+
+class Translator:
+    """One connection's mapping, read once and used for many variations.
+
+    `source` lets it ask the marketplace for a schema it has never read; without it such a category
+    cannot be checked and counts as passing.
+    """
+
+    def __init__(self, connection: Connection, source: taxonomy.SchemaSource | None = None) -> None:
+        self._connection = connection
+        self._source = source
+        self._categories = {
+            row.category.code: row.remote_category
+            for row in CategoryMap.objects.filter(
+                seller_id=connection.seller_id, connection=connection
+            ).select_related("category", "remote_category")
+        }
+        self._maps: dict[tuple[int, str], AttributeMap] = {
+            (row.remote_category_id, row.attribute_id): row
+            for row in AttributeMap.objects.filter(seller_id=connection.seller_id, connection=connection)
+        }
+        self._schemas: dict[int, CategorySchema | None] = {}
+
+    def draft(self, variation: Variation, *, remote_id: str = "", catalogue_id: str = "") -> Draft:
+        """Translate one variation (its product loaded) and check it."""
+        product = variation.product
+        remote = self._category_of(product)
+        issues: list[Issue] = []
+        schema: CategorySchema | None = None
+        attributes: Mapping[str, str] = {}
+        if remote is None:
+            issues.append(
+                Issue(
+                    IssueKind.CATEGORY_UNMAPPED,
+                    "categories",
+                    params={"value": product.category_codes[0] if product.category_codes else ""},
+                )
+            )
+        else:
+            schema = self._schema(remote)
+            attributes = self._attributes(remote, schema, product, variation)
+        item = _item(
+            variation, product, remote.remote_id if remote else "", attributes, remote_id, catalogue_id
+        )
+        # What does not depend on the category is checked even without one, so that all faults show at once.
+        issues.extend(validator.check(item, schema or CategorySchema("")))
+        return Draft(variation, item, tuple(issues))
+
+    def _category_of(self, product: Product) -> RemoteCategory | None:
+        return next(
+            (self._categories[code] for code in product.category_codes if code in self._categories), None
+        )
+
+    def _schema(self, remote: RemoteCategory) -> CategorySchema | None:
+        if remote.pk not in self._schemas:
+            if self._source is not None:
+                self._schemas[remote.pk] = taxonomy.read_schema(remote, self._source)
+            else:
+                self._schemas[remote.pk] = taxonomy.from_json(remote.schema) if remote.schema else None
+        return self._schemas[remote.pk]
+
+    def _attributes(
+        self, remote: RemoteCategory, schema: CategorySchema | None, product: Product, variation: Variation
+    ) -> dict[str, str]:
+        if schema is None:
+            return {}
+        said = specifications(product, variation)
+        found: dict[str, str] = {}
+        for rule in schema.attributes:
+            row = self._maps.get((remote.pk, rule.remote_id))
+            value = attribute_value(rule, row, said, product)
+            if value:
+                found[rule.remote_id] = value
+        return found
+
+
+def specifications(product: Product, variation: Variation) -> dict[str, str]:
+    """Return what the ERP said of a variation, by plain key; the variation's word wins over the product's."""
+    said: dict[str, str] = {}
+    for one in (*product.specifications, *variation.specifications):
+        if one.get("value") not in (None, ""):
+            said[plain(str(one.get("key", "")))] = str(one["value"]).strip()
+    return said
+
+
+def attribute_value(
+    rule: AttributeRule, row: AttributeMap | None, said: Mapping[str, str], product: Product
+) -> str:
+    """Return an attribute's value in the marketplace's words where we know them, else in the seller's."""
+    if row is None:
+        value = said.get(plain(rule.label)) or said.get(plain(rule.remote_id)) or ""
+    elif row.source == AttributeMap.Source.CONSTANT:
+        value = row.value
+    elif row.source == AttributeMap.Source.FIELD:
+        value = str(getattr(product, FIELDS.get(row.value, ""), "") or "")
+    else:
+        value = said.get(plain(row.value), "")
+    if not value:
+        return ""
+    if row is not None and value in row.translations:
+        return str(row.translations[value])
+    return in_their_words(rule, value)
+
+
+def in_their_words(rule: AttributeRule, value: str) -> str:
+    """Return the allowed value that differs only in case, accents, blanks or punctuation."""
+    if rule.type is AttributeType.LIST and value not in rule.allowed:
+        wanted = plain(value).replace(" ", "")
+        for allowed in rule.allowed:
+            if plain(allowed).replace(" ", "") == wanted:
+                return allowed
+    if rule.type is AttributeType.MEASURE and rule.units:
+        for unit in rule.units:
+            number = value[: -len(unit)].strip() if value.lower().endswith(unit.lower()) else ""
+            if number and number[-1].isdigit():
+                return f"{number} {unit}"
+    return value
+
+
+def _item(
+    variation: Variation,
+    product: Product,
+    category_id: str,
+    attributes: Mapping[str, str],
+    remote_id: str,
+    catalogue_id: str,
+) -> ContentItem:
+    price, list_price = sale_price(
+        product.price if variation.price is None else variation.price,
+        product.promotional_price if variation.promotional_price is None else variation.promotional_price,
+    )
+    simple = variation.sku == product.sku
+    return ContentItem(
+        sku=variation.sku,
+        parent_sku=product.sku,
+        remote_id=remote_id,
+        title=" ".join(product.name.split()),
+        description=product.description,
+        brand=product.brand.strip(),
+        gtin=(variation.ean or (product.ean if simple else "")).strip(),
+        ncm=product.nbm.strip(),
+        category_id=category_id,
+        attributes=attributes,
+        images=tuple(variation.images or product.images),
+        weight_kg=_own(variation.weight, product.weight),
+        height_cm=_own(variation.height, product.height),
+        width_cm=_own(variation.width, product.width),
+        length_cm=_own(variation.length, product.length),
+        price=price,
+        list_price=list_price,
+        quantity=sellable(variation.qty, product.status),
+        catalogue_id=catalogue_id,
+    )
+
+
+def _own(value: Decimal | None, inherited: Decimal | None) -> Decimal | None:
+    return inherited if value is None else value

@@ -1,0 +1,243 @@
+"""Plain words for every cause: what happened, what to do, and who does it.
+
+The marketplace's own code and sentence are shown beside these, never instead of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop as later
+
+from marketplaces.contract import Issue, IssueKind
+
+ERP, SELLER, MARKETPLACE = "erp", "seller", "marketplace"
+FIXERS = {
+    ERP: _("Fix in the ERP"),
+    SELLER: _("Fix here, in the mapping"),
+    MARKETPLACE: _("Talk to the marketplace"),
+}
+"""Who can mend it."""
+
+FIELDS = {
+    "name": _("name"),
+    "description": _("description"),
+    "brand": _("brand"),
+    "ean": _("GTIN/EAN"),
+    "images": _("images"),
+    "price": _("price"),
+    "weight": _("weight"),
+    "height": _("height"),
+    "width": _("width"),
+    "length": _("length"),
+    "dimensions": _("weight and dimensions"),
+    "categories": _("category"),
+    "quantity": _("quantity"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What people read about one cause."""
+
+    title: str
+    fix: str
+    fixer: str
+    """One of ERP, SELLER, MARKETPLACE."""
+
+    @property
+    def who(self) -> str:
+        """Who can mend it, in words."""
+        return str(FIXERS[self.fixer])
+
+
+_TEXTS: Mapping[IssueKind, tuple[str, str, str]] = {
+    IssueKind.REQUIRED: (
+        later("%(field)s is missing"),
+        later("Fill in %(field)s in the ERP and send the product again."),
+        ERP,
+    ),
+    IssueKind.TOO_SHORT: (
+        later("%(field)s is too short"),
+        later("Write at least %(limit)s characters; it has %(value)s."),
+        ERP,
+    ),
+    IssueKind.TOO_LONG: (
+        later("%(field)s is too long"),
+        later("Shorten it to %(limit)s characters; it has %(value)s."),
+        ERP,
+    ),
+    IssueKind.NOT_ALLOWED: (
+        later("%(field)s has a value the marketplace does not accept"),
+        later("“%(value)s” is not in its list. Use one of: %(allowed)s — in the ERP or in the mapping."),
+        SELLER,
+    ),
+    IssueKind.NOT_A_NUMBER: (
+        later("%(field)s must be a number"),
+        later("“%(value)s” is not a number. Correct it in the ERP."),
+        ERP,
+    ),
+    IssueKind.OUT_OF_RANGE: (
+        later("%(field)s is outside the accepted range"),
+        later("“%(value)s” is not between %(minimum)s and %(maximum)s. Correct it in the ERP."),
+        ERP,
+    ),
+    IssueKind.WRONG_UNIT: (
+        later("%(field)s needs a number and a unit"),
+        later("Write a number followed by one of: %(allowed)s. It is now “%(value)s”."),
+        ERP,
+    ),
+    IssueKind.GTIN_MISSING: (
+        later("The barcode (GTIN/EAN) is missing"),
+        later("Fill in the EAN in the ERP; it is the number under the barcode on the package."),
+        ERP,
+    ),
+    IssueKind.GTIN_INVALID: (
+        later("The barcode (GTIN/EAN) is wrong"),
+        later("“%(value)s” is not a valid code: check the digits on the package and correct it in the ERP."),
+        ERP,
+    ),
+    IssueKind.GTIN_TAKEN: (
+        later("The barcode belongs to another listing"),
+        later("The marketplace already has this EAN. Associate instead of connecting, or correct the EAN."),
+        SELLER,
+    ),
+    IssueKind.IMAGE_MISSING: (
+        later("Pictures are missing"),
+        later("Send at least %(limit)s picture(s) from the ERP; there are %(value)s."),
+        ERP,
+    ),
+    IssueKind.IMAGE_TOO_MANY: (
+        later("Too many pictures"),
+        later("Send at most %(limit)s pictures; there are %(value)s."),
+        ERP,
+    ),
+    IssueKind.IMAGE_UNREACHABLE: (
+        later("A picture could not be opened"),
+        later("Check that the address opens in a browser without a password: %(value)s"),
+        ERP,
+    ),
+    IssueKind.IMAGE_INVALID: (
+        later("A picture's address is not valid"),
+        later("It must start with https:// and have no blanks: %(value)s"),
+        ERP,
+    ),
+    IssueKind.DIMENSIONS_MISSING: (
+        later("Weight or dimensions are missing"),
+        later("Fill in weight (kg), height, width and length (cm) of the package in the ERP."),
+        ERP,
+    ),
+    IssueKind.PRICE_MISSING: (
+        later("There is no price"),
+        later("Send a price greater than zero from the ERP."),
+        ERP,
+    ),
+    IssueKind.PRICE_SUSPICIOUS: (
+        later("The marketplace finds the price suspicious"),
+        later("Check the price in the ERP: a comma in the wrong place is the usual cause."),
+        ERP,
+    ),
+    IssueKind.CATEGORY_UNMAPPED: (
+        later("The category has no equivalent at the marketplace yet"),
+        later("Choose one for “%(value)s” in the connection's category mapping."),
+        SELLER,
+    ),
+    IssueKind.CATEGORY_UNKNOWN: (
+        later("The marketplace does not know this category any more"),
+        later("Choose another one in the connection's category mapping."),
+        SELLER,
+    ),
+    IssueKind.BRAND_BLOCKED: (
+        later("The marketplace does not let you sell this brand"),
+        later("Ask the marketplace for permission to sell the brand, or take the product out of the load."),
+        MARKETPLACE,
+    ),
+    IssueKind.FORBIDDEN_WORD: (
+        later("The title or the description has a forbidden word"),
+        later("Remove it in the ERP and send the product again."),
+        ERP,
+    ),
+    IssueKind.DUPLICATE: (
+        later("The marketplace takes it for a copy of another listing of yours"),
+        later("Make the titles different, or send it as a variation of the other product."),
+        ERP,
+    ),
+    IssueKind.NO_MATCH: (
+        later("Nothing like it was found at the marketplace"),
+        later("Check the EAN in the ERP, or connect the product as a new one."),
+        SELLER,
+    ),
+    IssueKind.AMBIGUOUS_MATCH: (
+        later("Several entries of the marketplace look like it"),
+        later("Correct the EAN in the ERP so that only one fits: %(candidates)s"),
+        ERP,
+    ),
+    IssueKind.DISABLED: (
+        later("The product is disabled"),
+        later("Enable it in the ERP."),
+        ERP,
+    ),
+    IssueKind.NOT_FOUND: (
+        later("The marketplace no longer has this listing"),
+        later("Reconnect it to publish it again."),
+        SELLER,
+    ),
+    IssueKind.NO_ANSWER: (
+        later("The marketplace said nothing about this item"),
+        later("Three tries brought no answer. Reconnect it; if it happens again, talk to the marketplace."),
+        MARKETPLACE,
+    ),
+    IssueKind.OTHER: (
+        later("The marketplace refused it"),
+        later("Read the marketplace's own words beside this and correct what they name."),
+        ERP,
+    ),
+}
+
+
+def field_name(field: str, params: Mapping[str, Any]) -> str:
+    """Return a field's name for people; an attribute goes by its label at the marketplace."""
+    if params.get("label"):
+        return str(params["label"])
+    return str(FIELDS.get(field, field.removeprefix("attributes.")))
+
+
+def hint(kind: str, field: str, params: Mapping[str, Any]) -> Hint:
+    """Return the words for one cause, in the reader's language."""
+    known = IssueKind(kind) if kind in set(IssueKind) else IssueKind.OTHER
+    title, fix, fixer = _TEXTS[known]
+    name = field_name(field, params)
+    shown = {key: _shown(value) for key, value in params.items()}
+    capital = gettext(title) % {"field": name[:1].upper() + name[1:]}
+    try:
+        return Hint(capital, gettext(fix) % {**shown, "field": name}, fixer)
+    except KeyError:
+        # The marketplace's own refusals come without our parameters; its words stand beside this.
+        return Hint(capital, gettext(_TEXTS[IssueKind.OTHER][1]), fixer)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(str(one) for one in value[:12]) + ("…" if len(value) > 12 else "")
+    return str(value)
+
+
+def for_api(issue: Issue) -> dict[str, Any]:
+    """Return an issue as the API tells it: the field, our code, the sentence and the way out."""
+    words = hint(issue.kind, issue.field, issue.params)
+    answer: dict[str, Any] = {
+        "code": issue.kind.value,
+        "field": issue.field,
+        "message": words.title,
+        "fix": words.fix,
+        "who": words.fixer,
+    }
+    if issue.params.get("allowed"):
+        answer["allowed"] = list(issue.params["allowed"])
+    if issue.code:
+        answer["marketplace_code"], answer["marketplace_message"] = issue.code, issue.message
+    return answer

@@ -1,8 +1,11 @@
-"""The marketplaces app."""
+"""The marketplaces app: registers what its lanes do, and keeps a row per marketplace."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -11,3 +14,34 @@ class MarketplacesConfig(AppConfig):
 
     name = "marketplaces"
     verbose_name = _("Marketplaces")
+
+    def ready(self) -> None:
+        from marketplaces import content, engine, extending, observe, polling, publish
+        from marketplaces.models import Lane
+
+        engine.RUNNERS.update(
+            {
+                Lane.Kind.CONTENT: content.run_content,
+                Lane.Kind.PRICE: publish.run_price,
+                Lane.Kind.STOCK: publish.run_stock,
+                Lane.Kind.SUBMISSIONS: polling.run_submissions,
+                Lane.Kind.OBSERVE: observe.run_observe,
+            }
+        )
+        extending.register()
+        post_migrate.connect(keep_rows, sender=self)
+
+
+def keep_rows(**kwargs: Any) -> None:
+    """Have a row for every marketplace this hub knows, and the daily clean-up on the clock."""
+    from django_q.models import Schedule
+
+    from marketplaces import registry
+    from marketplaces.models import Marketplace
+
+    for key in registry.KEYS:
+        Marketplace.objects.get_or_create(key=key, defaults={"name": registry.get(key).label})
+    Schedule.objects.get_or_create(
+        name="forget old exchanges",
+        defaults={"func": "marketplaces.tasks.forget_old_exchanges", "schedule_type": Schedule.DAILY},
+    )

@@ -1,0 +1,391 @@
+"""The content lane: publishes, associates and withdraws listings, and re-checks the refused ones."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import timedelta
+from functools import partial
+
+from django.utils import timezone
+
+from catalog.models import Variation
+from marketplaces import ledger, publish, services, states, submissions
+from marketplaces.batches import batches
+from marketplaces.contract import (
+    CategorySchema,
+    ContentItem,
+    ContentPublisher,
+    Facet,
+    Issue,
+    IssueKind,
+    ListingReader,
+    ListingState,
+    Matcher,
+    MatchQuery,
+    Outcome,
+    Receipt,
+    TaxonomySource,
+    Verdict,
+    WithdrawItem,
+)
+from marketplaces.desired import Draft, Translator
+from marketplaces.engine import Turn
+from marketplaces.ledger import Due, Row
+from marketplaces.models import Issue as StoredIssue
+from marketplaces.models import Lane, Listing, Load, Sync
+from marketplaces.states import Move, Refusal
+
+State = Listing.State
+TO_SEND = (State.WAITING, State.PROCESSING)
+ON_SALE = (State.CONNECTED, State.CATALOGUING)
+
+
+class _PacedSchemas:
+    """Asks the marketplace for schemas within the connection's pace."""
+
+    def __init__(self, turn: Turn, source: TaxonomySource) -> None:
+        self._turn, self._source = turn, source
+
+    def schema(self, category_id: str) -> CategorySchema:
+        return self._turn.call(partial(self._source.schema, category_id))
+
+
+def run_content(turn: Turn) -> timedelta:
+    """Send, withdraw and re-check due listings until the slice is over or nothing is due."""
+    adapter = turn.adapter
+    if not isinstance(adapter, ContentPublisher):
+        return timedelta(hours=1)
+    source = _PacedSchemas(turn, adapter) if isinstance(adapter, TaxonomySource) else None
+    translator = Translator(turn.connection, source)
+    size = turn.connection.marketplace.description.batch.content
+    while turn.has_time():
+        taken = ledger.take_due(turn.connection.pk, Facet.CONTENT, size)
+        if not taken:
+            break
+        states.start_loads(due.load_id for due in taken)
+        to_withdraw = [due for due in taken if _is_to_withdraw(due)]
+        to_publish = [due for due in taken if _is_to_publish(due, turn.connection.sync_content)]
+        to_check = [due for due in taken if due.state == State.ERROR and due.intent == Listing.Intent.LISTED]
+        handled = {due.listing_id for due in (*to_withdraw, *to_publish, *to_check)}
+        ledger.clear(
+            Facet.CONTENT,
+            [(due.listing_id, due.version, "") for due in taken if due.listing_id not in handled],
+        )
+        if to_withdraw:
+            _withdraw(turn, adapter, to_withdraw)
+        if to_publish:
+            _publish(turn, adapter, translator, to_publish)
+        if to_check:
+            _check_again(turn, translator, to_check)
+        states.finish_loads(turn.connection.pk)
+    return timedelta(0)
+
+
+def _is_to_withdraw(due: Due) -> bool:
+    return due.intent == Listing.Intent.WITHDRAWN and due.state in TO_SEND
+
+
+def _is_to_publish(due: Due, content_follows: bool) -> bool:
+    return due.intent == Listing.Intent.LISTED and (
+        due.state in TO_SEND or (content_follows and due.state in ON_SALE)
+    )
+
+
+def _drafts(translator: Translator, dues: Sequence[Due]) -> dict[int, Draft]:
+    variations = Variation.objects.select_related("product").in_bulk([due.variation_id for due in dues])
+    return {
+        due.listing_id: translator.draft(
+            variations[due.variation_id], remote_id=due.remote_id, catalogue_id=due.catalogue_id
+        )
+        for due in dues
+        if due.variation_id in variations
+    }
+
+
+def _issues(due: Due, draft: Draft) -> tuple[Issue, ...]:
+    """What stands in the way: all of it for a publication, only the price for a link to an existing entry."""
+    if due.mode == Listing.Mode.ASSOCIATE:
+        return tuple(issue for issue in draft.issues if issue.field == "price")
+    return draft.issues
+
+
+def digest(item: ContentItem) -> str:
+    """Return a short fingerprint of what is published; price and stock have facets of their own."""
+    words = asdict(item)
+    for apart in ("price", "list_price", "quantity", "remote_id"):
+        del words[apart]
+    return hashlib.sha256(json.dumps(words, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _publish(turn: Turn, adapter: ContentPublisher, translator: Translator, dues: Sequence[Due]) -> None:
+    drafts = _drafts(translator, dues)
+    by_id = {due.listing_id: due for due in dues}
+    sound: list[Due] = []
+    refused: list[Refusal] = []
+    for due in dues:
+        draft = drafts.get(due.listing_id)
+        issues = _issues(due, draft) if draft else ()
+        if draft is None:
+            continue
+        if issues:
+            refused.append(Refusal(due.listing_id, due.load_id, due.version, issues))
+        else:
+            sound.append(due)
+    _refuse(turn, StoredIssue.Origin.CHECK, refused, by_id)
+    found = {due.listing_id: due.remote_id for due in sound}
+    links = {due.listing_id: due.catalogue_id for due in sound}
+    sound = _look_up_uncertain(turn, sound, found)
+    sound = _match(turn, sound, drafts, links, by_id)
+    items = [
+        replace(
+            drafts[due.listing_id].item,
+            remote_id=found[due.listing_id],
+            catalogue_id=links[due.listing_id] if due.mode == Listing.Mode.ASSOCIATE else "",
+        )
+        for due in sound
+    ]
+    rows: dict[str, Row] = {
+        due.sku: (due.listing_id, due.version, digest(item)) for due, item in zip(sound, items, strict=True)
+    }
+    if not items:
+        return
+    _note_first_sending(sound)
+    ledger.mark_sent(Facet.CONTENT, list(rows.values()))
+    publish.send_halving(turn, items, adapter.publish_content, partial(_settle_batch, turn, rows, by_id))
+
+
+def _note_first_sending(dues: Iterable[Due]) -> None:
+    loads = {due.load_id for due in dues if due.load_id is not None}
+    Load.objects.filter(pk__in=loads, first_sent_at__isnull=True).update(first_sent_at=timezone.now())
+
+
+def _look_up_uncertain(turn: Turn, dues: list[Due], found: dict[int, str]) -> list[Due]:
+    """Ask about items whose last send was never answered, so that nothing is created twice."""
+    adapter = turn.adapter
+    uncertain = [due for due in dues if due.is_uncertain and not due.remote_id]
+    if not uncertain or not isinstance(adapter, ListingReader):
+        return dues
+    listing_of = {due.sku: due.listing_id for due in uncertain}
+    size = turn.connection.marketplace.description.batch.read
+    for some in batches(list(listing_of), size):
+        for view in turn.call(partial(adapter.read_listings, some)):
+            if view.state is not ListingState.ABSENT and view.sku in listing_of:
+                found[listing_of[view.sku]] = view.remote_id
+    return dues
+
+
+def _match(
+    turn: Turn, dues: list[Due], drafts: Mapping[int, Draft], links: dict[int, str], by_id: Mapping[int, Due]
+) -> list[Due]:
+    """Find the existing entry of each item to associate; those without one are refused."""
+    adapter = turn.adapter
+    wanting = [due for due in dues if due.mode == Listing.Mode.ASSOCIATE and not due.catalogue_id]
+    if not wanting or not isinstance(adapter, Matcher):
+        return dues
+    refused: list[Refusal] = []
+    size = turn.connection.marketplace.description.batch.match
+    for some in batches(wanting, size):
+        queries = [
+            MatchQuery(item.sku, item.gtin, item.title, item.brand)
+            for item in (drafts[due.listing_id].item for due in some)
+        ]
+        matches = {match.sku: match for match in turn.call(partial(adapter.match, queries))}
+        linked: list[Listing] = []
+        for due in some:
+            match = matches.get(due.sku)
+            candidates = match.catalogue_ids if match else ()
+            if len(candidates) == 1 or (match and match.by == "gtin" and candidates):
+                links[due.listing_id] = candidates[0]
+                linked.append(Listing(pk=due.listing_id, catalogue_id=candidates[0]))
+                continue
+            kind = IssueKind.AMBIGUOUS_MATCH if candidates else IssueKind.NO_MATCH
+            params = {"candidates": list(candidates[:10]), "value": drafts[due.listing_id].item.gtin}
+            issue = Issue(kind, "ean", params=params)
+            refused.append(Refusal(due.listing_id, due.load_id, due.version, (issue,)))
+        Listing.objects.bulk_update(linked, ["catalogue_id"])
+    _refuse(turn, StoredIssue.Origin.CHECK, refused, by_id)
+    gone = {one.listing_id for one in refused}
+    return [due for due in dues if due.listing_id not in gone]
+
+
+def _settle_batch(
+    turn: Turn,
+    rows: Mapping[str, Row],
+    by_id: Mapping[int, Due],
+    items: Sequence[ContentItem],
+    receipt: Receipt,
+) -> None:
+    sent = {item.sku: rows[item.sku] for item in items}
+    answered = settle_results(turn, sent, receipt.outcomes)
+    waiting = [row for sku, row in sent.items() if sku not in answered]
+    if receipt.submission_id:
+        submissions.follow(turn.connection, Facet.CONTENT, waiting, receipt)
+        states.move(
+            [
+                Move(row[0], State.PROCESSING, note=receipt.submission_id)
+                for row in waiting
+                if by_id[row[0]].state == State.WAITING
+            ]
+        )
+    elif waiting:
+        given_up = ledger.postpone(Facet.CONTENT, waiting, publish.NO_ANSWER_PAUSE)
+        no_answer = (Issue(IssueKind.NO_ANSWER),)
+        _refuse(
+            turn,
+            StoredIssue.Origin.CHECK,
+            [
+                Refusal(row[0], by_id[row[0]].load_id, row[1], no_answer)
+                for row in waiting
+                if row[0] in given_up
+            ],
+            by_id,
+        )
+
+
+def settle_results(turn: Turn, rows: Mapping[str, Row], outcomes: Iterable[Outcome]) -> set[str]:
+    """Write down final verdicts on published content; returns the SKUs that have one.
+
+    A listing that was asked for something newer meanwhile keeps its state: it is due again anyway.
+    """
+    told = {one.sku: one for one in outcomes if one.sku in rows and one.verdict is not Verdict.PENDING}
+    ids = [rows[sku][0] for sku in told]
+    now = {
+        listing.pk: listing
+        for listing in Listing.objects.filter(pk__in=ids).only("state", "load_id", "intent")
+    }
+    wanted = dict(
+        Sync.objects.filter(listing_id__in=ids, facet=Facet.CONTENT.value).values_list(
+            "listing_id", "wanted_version"
+        )
+    )
+    accepted: list[Row] = []
+    refused: list[Refusal] = []
+    moves: list[Move] = []
+    for sku, outcome in told.items():
+        row = rows[sku]
+        listing = now.get(row[0])
+        if listing is None:
+            continue
+        listed = outcome.verdict in (Verdict.ACCEPTED, Verdict.CATALOGUING)
+        if listed:
+            accepted.append(row)
+        else:
+            issues = outcome.issues or (Issue(IssueKind.OTHER),)
+            refused.append(Refusal(row[0], listing.load_id, row[1], issues))
+        asked_anew = listing.state == State.WAITING and wanted.get(row[0], 0) > row[1]
+        if listing.state in (*TO_SEND, State.CATALOGUING) and not asked_anew:
+            state = _state_after(outcome.verdict)
+            moves.append(Move(row[0], state, remote_id=outcome.remote_id, url=outcome.url))
+    ledger.confirm(Facet.CONTENT, accepted)
+    states.close_issues([row[0] for row in accepted], Facet.CONTENT, StoredIssue.Closed.ACCEPTED)
+    if refused:
+        ledger.refuse(Facet.CONTENT, [(one.listing_id, one.version, "") for one in refused])
+        states.open_issues(
+            turn.connection.seller_id,
+            turn.connection.pk,
+            Facet.CONTENT,
+            StoredIssue.Origin.MARKETPLACE,
+            refused,
+        )
+    states.move(moves)
+    follow_up(turn, moves)
+    return set(told)
+
+
+def follow_up(turn: Turn, moves: Sequence[Move]) -> None:
+    """After listings changed state: price and stock of the new ones go live, cataloguing is watched."""
+    live = [one.listing_id for one in moves if one.state in ON_SALE]
+    if live:
+        ledger.go_live(live, content_follows=turn.connection.sync_content)
+    if any(one.state == State.CATALOGUING for one in moves):
+        Lane.objects.filter(
+            connection=turn.connection, kind=Lane.Kind.OBSERVE, run_at__gt=timezone.now()
+        ).update(run_at=timezone.now())
+    if moves:
+        states.finish_loads(turn.connection.pk)
+
+
+def _state_after(verdict: Verdict) -> str:
+    match verdict:
+        case Verdict.ACCEPTED:
+            return State.CONNECTED
+        case Verdict.CATALOGUING:
+            return State.CATALOGUING
+        case _:
+            return State.ERROR
+
+
+def _refuse(
+    turn: Turn, origin: StoredIssue.Origin, refusals: Sequence[Refusal], by_id: Mapping[int, Due]
+) -> None:
+    if not refusals:
+        return
+    ledger.refuse(Facet.CONTENT, [(one.listing_id, one.version, "") for one in refusals])
+    states.open_issues(turn.connection.seller_id, turn.connection.pk, Facet.CONTENT, origin, refusals)
+    states.move(
+        [Move(one.listing_id, State.ERROR) for one in refusals if by_id[one.listing_id].state in TO_SEND]
+    )
+
+
+def _withdraw(turn: Turn, adapter: ContentPublisher, dues: Sequence[Due]) -> None:
+    by_sku = {due.sku: due for due in dues}
+    rows: dict[str, Row] = {due.sku: (due.listing_id, due.version, "") for due in dues}
+    _note_first_sending(dues)
+    ledger.mark_sent(Facet.CONTENT, list(rows.values()))
+    done: list[Due] = []
+    refused: list[Refusal] = []
+    for some in batches(dues, turn.connection.marketplace.description.batch.read):
+        receipt = turn.call(partial(adapter.withdraw, [WithdrawItem(due.sku, due.remote_id) for due in some]))
+        for outcome in receipt.outcomes:
+            due = by_sku.get(outcome.sku)
+            if due is None:
+                continue
+            if outcome.verdict is Verdict.REJECTED:
+                issues = outcome.issues or (Issue(IssueKind.OTHER),)
+                refused.append(Refusal(due.listing_id, due.load_id, due.version, issues))
+            else:
+                done.append(due)
+    ids = [due.listing_id for due in done]
+    ledger.confirm(Facet.CONTENT, [rows[due.sku] for due in done])
+    ledger.go_off(ids)
+    for facet in Facet:
+        states.close_issues(ids, facet, StoredIssue.Closed.DISCONNECTED)
+    states.move([Move(one, State.DISCONNECTED) for one in ids])
+    _refuse(turn, StoredIssue.Origin.MARKETPLACE, refused, {due.listing_id: due for due in dues})
+
+
+def _check_again(turn: Turn, translator: Translator, dues: Sequence[Due]) -> None:
+    """The ERP changed refused products: close the errors that are gone, and mark what may be sent again.
+
+    Our own check can be repeated; whether a marketplace's own reason still holds only a new send
+    tells, so any change counts as its correction.
+    """
+    drafts = _drafts(translator, dues)
+    still: list[Refusal] = []
+    corrected: list[int] = []
+    for due in dues:
+        draft = drafts.get(due.listing_id)
+        if draft is None:
+            continue
+        issues = _issues(due, draft)
+        if issues:
+            still.append(Refusal(due.listing_id, due.load_id, due.version, issues))
+        else:
+            corrected.append(due.listing_id)
+    states.open_issues(
+        turn.connection.seller_id, turn.connection.pk, Facet.CONTENT, StoredIssue.Origin.CHECK, still
+    )
+    states.close_issues(corrected, Facet.CONTENT, StoredIssue.Closed.CORRECTED)
+    Listing.objects.filter(pk__in=corrected).update(corrected_at=timezone.now())
+    Listing.objects.filter(pk__in=[one.listing_id for one in still]).update(corrected_at=None)
+    ledger.clear(Facet.CONTENT, [(due.listing_id, due.version, "") for due in dues])
+    if corrected and turn.connection.auto_reconnect:
+        services.start_load(
+            connection=turn.connection,
+            action=Load.Action.RECONNECT,
+            listings=Listing.objects.filter(pk__in=corrected),
+            origin=Load.Origin.AUTOMATIC,
+        )

@@ -1,0 +1,207 @@
+"""The sync rows' bookkeeping: what is due, sent, confirmed, refused. Set-based SQL, one statement a batch.
+
+Only the worker that holds the lane of a facet writes here, so no row needs a claim of its own; the
+catalogue's triggers may raise `wanted_version` at any moment, and every statement allows for that.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from django.db import connection as database
+
+from hub.retrying import survives_deadlock
+from marketplaces.contract import Facet
+from marketplaces.models import Submission
+
+BLOCKS_AFTER = 3
+"""Equal failures in a row after which a row waits for its data to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One due sync row with everything a send needs to know about its listing."""
+
+    listing_id: int
+    version: int
+    """The wanted version this send will satisfy."""
+    is_uncertain: bool
+    """True when an earlier send of this row was never answered."""
+    confirmed_value: str
+    failures: int
+    variation_id: int
+    sku: str
+    intent: str
+    mode: str
+    state: str
+    remote_id: str
+    catalogue_id: str
+    load_id: int | None
+    quantity: int
+    product_status: str
+    price: Decimal | None
+    promotional_price: Decimal | None
+
+
+_TAKE = """
+SELECT s.listing_id, s.wanted_version,
+       s.sent_version > greatest(s.confirmed_version, s.refused_version),
+       s.confirmed_value, s.failures, l.variation_id, v.sku, l.intent, l.mode, l.state, l.remote_id,
+       l.catalogue_id, l.load_id, v.qty, p.status, coalesce(v.price, p.price),
+       coalesce(v.promotional_price, p.promotional_price)
+FROM marketplaces_sync s
+JOIN marketplaces_listing l ON l.id = s.listing_id
+JOIN catalog_variation v ON v.id = l.variation_id
+JOIN catalog_product p ON p.id = v.product_id
+WHERE s.connection_id = %s AND s.facet = %s AND s.due_at <= now() AND s.submission_id IS NULL
+ORDER BY s.due_at, s.listing_id LIMIT %s
+"""
+
+
+def take_due(connection_id: int, facet: Facet, limit: int) -> list[Due]:
+    """Return the rows of a facet that have waited longest, with the values wanted at this moment."""
+    with database.cursor() as cursor:
+        cursor.execute(_TAKE, [connection_id, facet.value, limit])
+        return [Due(*row) for row in cursor.fetchall()]
+
+
+_WITH_ROWS = "FROM jsonb_to_recordset(%s::jsonb) AS d(listing_id bigint, version int, value text) "
+_THESE = "WHERE s.listing_id = d.listing_id AND s.facet = %s"
+
+_SENT = f"""
+UPDATE marketplaces_sync s SET sent_version = d.version, sent_value = d.value,
+    queued_at = coalesce(greatest(s.queued_at, s.received_at), now()), sent_at = clock_timestamp()
+{_WITH_ROWS} {_THESE}
+"""
+
+_CONFIRMED = f"""
+UPDATE marketplaces_sync s SET confirmed_version = d.version,
+    sent_version = greatest(s.sent_version, d.version),
+    confirmed_value = d.value, confirmed_at = clock_timestamp(), submission_id = NULL, failures = 0,
+    due_at = CASE WHEN s.wanted_version > d.version THEN s.due_at END
+{_WITH_ROWS} {_THESE}
+"""
+
+_REFUSED = f"""
+UPDATE marketplaces_sync s SET refused_version = d.version, submission_id = NULL, failures = 0,
+    sent_version = greatest(s.sent_version, d.version),
+    follows = true, due_at = CASE WHEN s.wanted_version > d.version THEN s.due_at END
+{_WITH_ROWS} {_THESE}
+"""
+
+_IN_FLIGHT = f"""
+UPDATE marketplaces_sync s SET submission_id = %s
+{_WITH_ROWS} {_THESE}
+"""
+
+_POSTPONED = f"""
+UPDATE marketplaces_sync s SET failures = s.failures + 1, submission_id = NULL,
+    due_at = clock_timestamp() + make_interval(secs => %s)
+{_WITH_ROWS} {_THESE} RETURNING s.listing_id, s.failures
+"""
+
+_SETTLED = f"""
+UPDATE marketplaces_sync s SET due_at = NULL
+{_WITH_ROWS} {_THESE} AND s.wanted_version = d.version
+"""
+
+Row = tuple[int, int, str]
+"""(listing id, version, value)."""
+
+
+def _rows(rows: Iterable[Row]) -> str:
+    ordered = sorted(rows)
+    return json.dumps([{"listing_id": a, "version": b, "value": c} for a, b, c in ordered])
+
+
+@survives_deadlock
+def _write(statement: str, facet: Facet, rows: Sequence[Row], *before: int | float) -> list[tuple[int, int]]:
+    if not rows:
+        return []
+    with database.cursor() as cursor:
+        cursor.execute(statement, [*before, _rows(rows), facet.value])
+        return cursor.fetchall() if cursor.description else []
+
+
+def mark_sent(facet: Facet, rows: Sequence[Row]) -> None:
+    """Write down what is about to be sent: if the answer is lost, the next turn knows."""
+    _write(_SENT, facet, rows)
+
+
+def confirm(facet: Facet, rows: Sequence[Row]) -> None:
+    """The marketplace has these values; a row stays due only if something newer is wanted."""
+    _write(_CONFIRMED, facet, rows)
+
+
+def refuse(facet: Facet, rows: Sequence[Row]) -> None:
+    """The marketplace will not have these versions: nothing is sent until the data change."""
+    _write(_REFUSED, facet, rows)
+
+
+def leave_in_flight(facet: Facet, rows: Sequence[Row], submission: Submission) -> None:
+    """These rows wait for a submission's result."""
+    _write(_IN_FLIGHT, facet, rows, submission.pk)
+
+
+def postpone(facet: Facet, rows: Sequence[Row], pause: timedelta) -> set[int]:
+    """Try these rows again later; returns the listings that failed too often and must be given up."""
+    told = _write(_POSTPONED, facet, rows, pause.total_seconds())
+    return {listing_id for listing_id, failures in told if failures >= BLOCKS_AFTER}
+
+
+def clear(facet: Facet, rows: Sequence[Row]) -> None:
+    """Nothing is to be done about these versions."""
+    _write(_SETTLED, facet, rows)
+
+
+def in_flight(submission: Submission) -> list[tuple[str, int, int, str]]:
+    """Return (sku, listing id, version, value) of the rows that wait for a submission."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT v.sku, s.listing_id, s.sent_version, s.sent_value FROM marketplaces_sync s "
+            "JOIN marketplaces_listing l ON l.id = s.listing_id "
+            "JOIN catalog_variation v ON v.id = l.variation_id WHERE s.submission_id = %s",
+            [submission.pk],
+        )
+        return [(str(sku), int(a), int(b), str(c)) for sku, a, b, c in cursor.fetchall()]
+
+
+@survives_deadlock
+def release(submission: Submission) -> None:
+    """Let the rows of a submission that will never answer be sent again."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            "UPDATE marketplaces_sync SET submission_id = NULL, due_at = now() WHERE submission_id = %s",
+            [submission.pk],
+        )
+
+
+@survives_deadlock
+def go_live(listing_ids: Sequence[int], *, content_follows: bool) -> None:
+    """The listings are on sale: price and stock follow the catalogue from now on, starting at once."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            "UPDATE marketplaces_sync SET follows = CASE WHEN facet = 'content' THEN %s ELSE true END, "
+            "due_at = CASE WHEN facet = 'content' THEN due_at "
+            "WHEN wanted_version > greatest(confirmed_version, refused_version) THEN now() ELSE due_at END "
+            "WHERE listing_id = ANY(%s)",
+            [content_follows, sorted(listing_ids)],
+        )
+
+
+@survives_deadlock
+def go_off(listing_ids: Sequence[int]) -> None:
+    """The listings are off sale: nothing follows, and a later return sends everything afresh."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            "UPDATE marketplaces_sync SET follows = false, "
+            "due_at = CASE WHEN facet = 'content' THEN due_at END, "
+            "wanted_version = CASE WHEN facet = 'content' THEN wanted_version ELSE wanted_version + 1 END, "
+            "confirmed_value = CASE WHEN facet = 'content' THEN confirmed_value ELSE '' END "
+            "WHERE listing_id = ANY(%s)",
+            [sorted(listing_ids)],
+        )

@@ -1,0 +1,162 @@
+"""Moving listings from state to state, with their load items, their history and their issues.
+
+Set-based: a batch of any size is a handful of statements.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db import connection as database
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from hub.retrying import survives_deadlock
+from marketplaces.contract import Facet
+from marketplaces.contract import Issue as Said
+from marketplaces.models import Issue, Listing, Load, LoadItem
+
+OF_ITEM: Mapping[str, str] = {
+    Listing.State.WAITING: LoadItem.State.WAITING,
+    Listing.State.PROCESSING: LoadItem.State.PROCESSING,
+    Listing.State.CATALOGUING: LoadItem.State.CATALOGUING,
+    Listing.State.CONNECTED: LoadItem.State.DONE,
+    Listing.State.DISCONNECTED: LoadItem.State.DONE,
+    Listing.State.ERROR: LoadItem.State.ERROR,
+}
+"""What a listing's state means for its item in the load it was sent in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A listing's step to a state, with what the marketplace told on the way."""
+
+    listing_id: int
+    state: str
+    remote_id: str = ""
+    url: str = ""
+    note: str = ""
+
+
+_MOVE = """
+WITH d AS (
+    SELECT * FROM jsonb_to_recordset(%s::jsonb)
+    AS d(id bigint, state text, item_state text, remote_id text, url text, note text)
+), moved AS (
+    UPDATE marketplaces_listing l SET state = d.state, state_at = now(), corrected_at = NULL,
+        remote_id = CASE WHEN d.remote_id <> '' THEN d.remote_id ELSE l.remote_id END,
+        url = CASE WHEN d.url <> '' THEN d.url ELSE l.url END
+    FROM d WHERE l.id = d.id
+    RETURNING l.id, l.state, l.load_id, d.item_state, d.note
+), items AS (
+    UPDATE marketplaces_loaditem i SET state = m.item_state, updated_at = now()
+    FROM moved m
+    WHERE i.load_id = m.load_id AND i.listing_id = m.id
+      AND i.state IN ('waiting', 'processing', 'cataloguing')
+)
+INSERT INTO marketplaces_listingevent (listing_id, at, state, load_id, note)
+SELECT id, clock_timestamp(), state, load_id, note FROM moved ORDER BY id
+"""
+
+
+@survives_deadlock
+def move(moves: Sequence[Move]) -> None:
+    """Take listings to new states, together with their load items and their history."""
+    if not moves:
+        return
+    rows = [
+        {
+            "id": one.listing_id,
+            "state": one.state,
+            "item_state": OF_ITEM[one.state],
+            "remote_id": one.remote_id,
+            "url": one.url[:500],
+            "note": one.note,
+        }
+        for one in sorted(moves, key=lambda one: one.listing_id)
+    ]
+    with database.cursor() as cursor:
+        cursor.execute(_MOVE, [json.dumps(rows)])
+
+
+def finish_loads(connection_id: int) -> None:
+    """Close the loads of a connection whose items all have their result."""
+    still_open = LoadItem.objects.filter(load=OuterRef("pk"), state__in=LoadItem.OPEN)
+    Load.objects.filter(
+        connection_id=connection_id, state__in=(Load.State.QUEUED, Load.State.RUNNING)
+    ).filter(~Exists(still_open)).update(state=Load.State.DONE, finished_at=timezone.now())
+
+
+def start_loads(load_ids: Iterable[int | None]) -> None:
+    """Note that the first items of these loads were taken up."""
+    ids = {one for one in load_ids if one is not None}
+    if ids:
+        Load.objects.filter(pk__in=ids, state=Load.State.QUEUED).update(state=Load.State.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one listing was refused at one version of a facet."""
+
+    listing_id: int
+    load_id: int | None
+    version: int
+    issues: tuple[Said, ...]
+
+
+_REMEMBERED = """
+SELECT DISTINCT ON (listing_id, kind, code, field) listing_id, kind, code, field, first_seen_at, times
+FROM marketplaces_issue WHERE listing_id = ANY(%s) AND facet = %s
+ORDER BY listing_id, kind, code, field, id DESC
+"""
+
+
+def open_issues(
+    seller_id: int, connection_id: int, facet: Facet, origin: str, refusals: Sequence[Refusal]
+) -> None:
+    """Write down why listings were refused; what was open on that facet before is closed as sent again.
+
+    A cause seen before keeps its first time and counts on.
+    """
+    ids = sorted(one.listing_id for one in refusals)
+    if not ids:
+        return
+    with database.cursor() as cursor:
+        cursor.execute(_REMEMBERED, [ids, facet.value])
+        known = {tuple(row[:4]): (row[4], row[5]) for row in cursor.fetchall()}
+    now = timezone.now()
+    close_issues(ids, facet, Issue.Closed.RESENT)
+    fresh: list[Issue] = []
+    for refusal in refusals:
+        for said in refusal.issues:
+            kind, code, field = said.kind.value, said.code[:100], said.field[:150]
+            first, times = known.get((refusal.listing_id, kind, code, field), (now, 0))
+            fresh.append(
+                Issue(
+                    seller_id=seller_id,
+                    connection_id=connection_id,
+                    listing_id=refusal.listing_id,
+                    load_id=refusal.load_id,
+                    facet=facet.value,
+                    origin=origin,
+                    kind=kind,
+                    field=field,
+                    code=code,
+                    message=said.message.replace("\x00", ""),
+                    params=dict(said.params),
+                    version=refusal.version,
+                    times=times + 1,
+                    first_seen_at=first,
+                    created_at=now,
+                )
+            )
+    Issue.objects.bulk_create(fresh, batch_size=1000)
+
+
+def close_issues(listing_ids: Sequence[int], facet: Facet, because: Issue.Closed) -> None:
+    """Close what is open on a facet of these listings."""
+    Issue.objects.filter(listing_id__in=list(listing_ids), facet=facet.value, closed_at__isnull=True).update(
+        closed_at=timezone.now(), closed_because=because
+    )

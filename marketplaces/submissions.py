@@ -1,0 +1,41 @@
+"""Submissions: remote batches whose results come later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.utils import timezone
+
+from marketplaces import ledger
+from marketplaces.contract import Facet, Receipt
+from marketplaces.models import Connection, Lane, Submission
+
+FIRST_POLL = timedelta(seconds=1)
+
+
+def follow(connection: Connection, facet: Facet, rows: Sequence[ledger.Row], receipt: Receipt) -> None:
+    """Remember that these rows wait for a submission, and wake the lane that asks about it."""
+    if not rows or not receipt.submission_id:
+        return
+    pause = receipt.poll_after or FIRST_POLL
+    submission, made = Submission.objects.get_or_create(
+        connection=connection,
+        remote_id=receipt.submission_id,
+        defaults={
+            "seller_id": connection.seller_id,
+            "facet": facet.value,
+            "items": len(rows),
+            "next_poll_at": timezone.now() + pause,
+        },
+    )
+    ledger.leave_in_flight(facet, rows, submission)
+    if made:
+        wake_lane_at(connection.pk, submission)
+
+
+def wake_lane_at(connection_id: int, submission: Submission) -> None:
+    """Let the submissions lane run when this submission may be asked about."""
+    Lane.objects.filter(
+        connection_id=connection_id, kind=Lane.Kind.SUBMISSIONS, run_at__gt=submission.next_poll_at
+    ).update(run_at=submission.next_poll_at)

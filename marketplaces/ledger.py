@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from django.db import connection as database
 
-from hub.retrying import survives_deadlock
+from hub.transactions import begin_again
 from marketplaces.contract import Facet
 from marketplaces.models import Submission
 
@@ -118,7 +118,7 @@ def _rows(rows: Iterable[Row]) -> str:
     return json.dumps([{"listing_id": a, "version": b, "value": c} for a, b, c in ordered])
 
 
-@survives_deadlock
+@begin_again
 def _write(statement: str, facet: Facet, rows: Sequence[Row], *before: int | float) -> list[tuple[int, int]]:
     if not rows:
         return []
@@ -170,7 +170,7 @@ def in_flight(submission: Submission) -> list[tuple[str, int, int, str]]:
         return [(str(sku), int(a), int(b), str(c)) for sku, a, b, c in cursor.fetchall()]
 
 
-@survives_deadlock
+@begin_again
 def release(submission: Submission) -> None:
     """Let the rows of a submission that will never answer be sent again."""
     with database.cursor() as cursor:
@@ -180,7 +180,7 @@ def release(submission: Submission) -> None:
         )
 
 
-@survives_deadlock
+@begin_again
 def go_live(listing_ids: Sequence[int], *, content_follows: bool) -> None:
     """The listings are on sale: price and stock follow the catalogue from now on, starting at once."""
     with database.cursor() as cursor:
@@ -193,7 +193,7 @@ def go_live(listing_ids: Sequence[int], *, content_follows: bool) -> None:
         )
 
 
-@survives_deadlock
+@begin_again
 def go_off(listing_ids: Sequence[int]) -> None:
     """The listings are off sale: nothing follows, and a later return sends everything afresh."""
     with database.cursor() as cursor:

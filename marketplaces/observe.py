@@ -14,7 +14,7 @@ from functools import partial
 from django.db import connection as database
 from django.utils import timezone
 
-from hub.retrying import survives_deadlock
+from hub.transactions import begin_again
 from marketplaces import content, states
 from marketplaces.batches import batches
 from marketplaces.contract import Facet, ListingReader, ListingState, ListingView
@@ -113,7 +113,7 @@ RETURNING s.connection_id
 """
 
 
-@survives_deadlock
+@begin_again
 def note_seen(ids: dict[str, int], views: Sequence[ListingView], asked_at: datetime) -> None:
     """Write down what the marketplace shows; what differs from what it confirmed becomes due again."""
     rows: list[dict[str, object]] = []

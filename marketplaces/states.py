@@ -13,7 +13,7 @@ from django.db import connection as database
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from hub.retrying import survives_deadlock
+from hub.transactions import begin_again
 from marketplaces.contract import Facet
 from marketplaces.contract import Issue as Said
 from marketplaces.models import Issue, Listing, Load, LoadItem
@@ -61,7 +61,7 @@ SELECT id, clock_timestamp(), state, load_id, note FROM moved ORDER BY id
 """
 
 
-@survives_deadlock
+@begin_again
 def move(moves: Sequence[Move]) -> None:
     """Take listings to new states, together with their load items and their history."""
     if not moves:

@@ -22,7 +22,7 @@ from unfold.decorators import display
 
 from catalog.models import Attribute, Category, Product, Variation
 from hub import tenancy
-from hub.panels import Panel, PanelPage, brl, panel
+from hub.panels import Panel, PanelPage, brl, panel, size
 from hub.portal import SellerAdmin, portal_site
 from hub.staff import ReadOnlyStaffAdmin
 
@@ -175,6 +175,12 @@ def product_panels(request: HttpRequest, product: Product) -> list[Panel]:
         "price": brl(product.price),
         "promotional_price": brl(product.promotional_price),
         "cost": brl(product.cost),
+        "sizes": [
+            (_("Weight"), size(product.weight, "kg")),
+            (_("Height"), size(product.height, "cm")),
+            (_("Width"), size(product.width, "cm")),
+            (_("Length"), size(product.length, "cm")),
+        ],
         "categories": [names.get(code) or code for code in product.category_codes],
         "variations": [
             (

@@ -60,3 +60,12 @@ class PanelPage:
 def brl(amount: Decimal | None) -> str:
     """Write an amount as people read it, "R$ 1.234,56"; a dash for none."""
     return "–" if amount is None else f"R$ {number_format(amount, 2, use_l10n=True, force_grouping=True)}"
+
+
+def size(value: Decimal | None, unit: str) -> str:
+    """Write a measure without trailing zeros ("1,2 kg"): "30,000 cm" reads as thirty thousand."""
+    if value is None:
+        return "–"
+    plain = value.normalize()
+    places = max(0, -int(plain.as_tuple().exponent))
+    return f"{number_format(plain, places, use_l10n=True, force_grouping=True)} {unit}"

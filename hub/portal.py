@@ -14,7 +14,7 @@ from typing import Any, cast
 from django.contrib import messages
 from django.contrib.admin.filters import RelatedFieldListFilter
 from django.contrib.admin.utils import get_fields_from_path
-from django.core.exceptions import FieldDoesNotExist, PermissionDenied
+from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -86,8 +86,8 @@ class SellerSite(UnfoldAdminSite):
         def register(view: View) -> View:
             @wraps(view)
             def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-                if needs is not None and not tenancy.may(request, needs):
-                    raise PermissionDenied
+                if needs is not None:
+                    tenancy.demand(request, needs)
                 request.current_app = self.name
                 return view(request, *args, **kwargs)
 

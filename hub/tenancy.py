@@ -80,3 +80,9 @@ def may(request: HttpRequest, right: Right | None) -> bool:
     if membership is None or right is None:
         return False
     return membership.may_manage if right == "manage" else membership.may_operate
+
+
+def demand(request: HttpRequest, right: Right) -> None:
+    """Raise PermissionDenied unless the person has the right."""
+    if not may(request, right):
+        raise PermissionDenied

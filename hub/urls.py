@@ -6,7 +6,9 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import include, path
 
+from hub.own_account import SetPassword
 from hub.portal import portal_site
+from marketplaces import webhooks
 
 
 def root(request: HttpRequest) -> HttpResponse:
@@ -20,5 +22,15 @@ urlpatterns = [
     path("", root, name="root"),
     path("admin/", admin.site.urls),
     path("portal/", portal_site.urls),
+    path("password/<uidb64>/<token>/", SetPassword.as_view(), name="set_password"),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("", include("hub.api.urls")),
+    path("", include("catalog.urls")),
+    path("hooks/<uuid:public_id>", webhooks.receive, name="webhook"),
+    path("", include("orders.urls")),
 ]
+
+handler400 = "hub.api.errors.bad_request"
+handler403 = "hub.api.errors.permission_denied"
+handler404 = "hub.api.errors.not_found"
+handler500 = "hub.api.errors.server_error"

@@ -16,3 +16,8 @@ document.addEventListener("submit", (event) => {
   const words = event.target.dataset.confirm;
   if (words && !window.confirm(words)) event.preventDefault();
 });
+
+// The ERP's pictures live on other machines; one that is gone must not look like our fault.
+document.addEventListener("error", (event) => {
+  if (event.target.tagName === "IMG") event.target.classList.add("hub-broken");
+}, true);

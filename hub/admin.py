@@ -1,0 +1,209 @@
+"""Sellers, people and API keys as staff sees them; importing the portal's account pages registers them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
+from django.forms import ModelForm
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.admin import TabularInline
+from unfold.contrib.filters.admin import RelatedDropdownFilter
+from unfold.decorators import action, display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminEmailInputWidget
+
+from hub import account_pages, own_account, people  # noqa: F401  (the pages register themselves)
+from hub.models import ApiKey, Membership, Seller, User
+from hub.staff import ReadOnlyStaffAdmin, StaffAdmin
+
+admin.site.unregister(Group)
+
+
+class MemberInline(TabularInline):
+    """Who works for the seller."""
+
+    model = Membership
+    extra = 0
+    autocomplete_fields = ("user",)
+    fields = ("user", "role", "created_at")
+    readonly_fields = ("created_at",)
+    tab = True
+
+
+class NewSellerForm(ModelForm):
+    """A seller with the e-mail of the person who opens the account."""
+
+    owner = forms.EmailField(
+        label=gettext_lazy("Owner's e-mail"),
+        help_text=gettext_lazy("Somebody new gets a sign-in; make their first-password link on their page."),
+        widget=UnfoldAdminEmailInputWidget(),
+    )
+
+    class Meta:
+        model = Seller
+        fields = ("name", "is_test")
+
+
+@admin.register(Seller)
+class SellerStaffAdmin(StaffAdmin):
+    """The hub's tenants."""
+
+    list_display = ("name", "is_active", "is_test", "created_at")
+    list_filter = ("is_active", "is_test")
+    search_fields = ("name", "memberships__user__email")
+    ordering = ("name", "id")
+    readonly_fields = ("created_at",)
+    fieldsets = (
+        (None, {"fields": ("name", "is_active", "is_test", "created_at")}),
+        (gettext_lazy("API"), {"fields": ("strict_account_manager", "strict_create", "auto_advance")}),
+    )
+    add_fieldsets = ((None, {"fields": ("name", "owner", "is_test")}),)
+    inlines = (MemberInline,)
+    actions_detail = ("api_keys",)
+
+    def get_form(
+        self, request: HttpRequest, obj: Seller | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Ask for the owner when the seller is new."""
+        if obj is None:
+            kwargs["form"] = NewSellerForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_inlines(self, request: HttpRequest, obj: Seller | None) -> Any:
+        """Members come after the seller."""
+        return self.inlines if obj is not None else ()
+
+    def save_model(self, request: HttpRequest, obj: Seller, form: Any, change: bool) -> None:
+        """Write only what the form changed; a new seller gets its owner in the same transaction."""
+        if change:
+            obj.save(update_fields=form.changed_data)
+            return
+        obj.save()
+        people.add_member(obj, email=form.cleaned_data["owner"], role=Membership.Role.OWNER)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Seller | None = None) -> bool:
+        """A seller is switched off, never deleted: its orders are other people's business too."""
+        return False
+
+    @action(description=gettext_lazy("API keys"), icon="key", permissions=["change"])
+    def api_keys(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Create, replace and revoke the seller's keys."""
+        seller = self.get_object(request, object_id)
+        if seller is None:
+            raise Http404
+        return _keys_page(request, self, seller)
+
+
+def _keys_page(request: HttpRequest, model_admin: Any, seller: Seller) -> HttpResponse:
+    request.current_app = model_admin.admin_site.name  # type: ignore[attr-defined]
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": _("API keys of %(seller)s") % {"seller": seller.name},
+        "base_url": settings.HUB_BASE_URL,
+        "seller": seller,
+        "email": seller.memberships.order_by("id").values_list("user__email", flat=True).first() or "",
+    }
+    if request.method == "POST":
+        context.update(_change_keys(request, seller))
+    context["keys"] = seller.api_keys.select_related("created_by")
+    response = TemplateResponse(request, "admin/seller_keys.html", context)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _change_keys(request: HttpRequest, seller: Seller) -> dict[str, Any]:
+    if "name" in request.POST:
+        name = request.POST["name"].strip()[:80] or _("Made by the hub's staff")
+        key, secret = ApiKey.issue(seller, name, by=request.user)  # type: ignore[arg-type]
+        return {"key": key, "secret": secret}
+    wanted = request.POST.get("rotate") or request.POST.get("revoke") or ""
+    old = seller.api_keys.filter(revoked_at__isnull=True, pk=wanted if wanted.isdecimal() else 0).first()
+    if old is None:
+        raise Http404
+    if "revoke" in request.POST:
+        old.revoke()
+        return {}
+    key, secret = old.rotate(by=request.user)  # type: ignore[arg-type]
+    return {"key": key, "secret": secret}
+
+
+@admin.register(ApiKey)
+class ApiKeyStaffAdmin(ReadOnlyStaffAdmin):
+    """All keys by their prefix, for support; the secret is kept nowhere."""
+
+    list_display = ("prefix", "name", "seller", "created_at", "created_by", "last_used_at", "revoked_at")
+    list_filter = (("seller", RelatedDropdownFilter),)
+    list_select_related = ("seller", "created_by")
+    search_fields = ("prefix", "name", "seller__name")
+    fields = list_display
+
+
+class NewUserForm(UserCreationForm):
+    """A person by e-mail; without a password they get a link."""
+
+    class Meta:
+        model = User
+        fields = ("email", "name")
+
+
+@admin.register(User)
+class UserStaffAdmin(StaffAdmin, DjangoUserAdmin):
+    """The people who sign in."""
+
+    form = UserChangeForm
+    add_form = NewUserForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("email", "name", "show_sellers", "is_staff", "is_active", "last_login")
+    list_filter = ("is_staff", "is_active")
+    search_fields = ("email", "name")
+    ordering = ("email",)
+    filter_horizontal = ("user_permissions",)
+    readonly_fields = ("last_login", "date_joined")
+    fieldsets = (
+        (None, {"fields": ("email", "name", "password")}),
+        (gettext_lazy("Access"), {"fields": ("is_active", "is_staff", "is_superuser", "user_permissions")}),
+        (gettext_lazy("Dates"), {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = ((None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),)
+    actions_detail = ("password_link",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Bring the sellers along for the list."""
+        return super().get_queryset(request).prefetch_related("memberships__seller")
+
+    @display(description=gettext_lazy("sellers"))
+    def show_sellers(self, user: User) -> str:
+        """Whom the person works for."""
+        return ", ".join(one.seller.name for one in user.memberships.all()) or "–"
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """A person is switched off, never deleted: what they did keeps their name."""
+        return False
+
+    @action(description=gettext_lazy("Password link"), icon="link", permissions=["change"])
+    def password_link(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Make a link with which the person sets a new password, once."""
+        person = self.get_object(request, object_id)
+        if person is None:
+            raise Http404
+        if person.is_superuser and not request.user.is_superuser:
+            raise PermissionDenied
+        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Password link for %(email)s") % {"email": person.email},
+        }
+        if request.method == "POST":
+            context["link"] = request.build_absolute_uri(people.password_path(person))
+        response = TemplateResponse(request, "admin/password_link.html", context)
+        response["Cache-Control"] = "no-store"
+        return response

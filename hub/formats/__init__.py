@@ -1,0 +1,1 @@
+"""Dates as they fit in a table; everything else stays Django's."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -50,5 +52,4 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 def seller_of(request: Request) -> Seller:
     """Return the seller an authenticated API request speaks for."""
-    key: ApiKey = request.auth
-    return key.seller
+    return cast(ApiKey, request.auth).seller

@@ -14,7 +14,7 @@ from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from hub.refusals import Incomplete, Refusal, Unknown
+from hub.refusals import Incomplete, Refusal, Unknown, required_fields
 
 log = logging.getLogger(__name__)
 
@@ -87,11 +87,6 @@ def sentence(detail: Any) -> str:
     if required:
         parts.insert(0, required_fields(required))
     return " ".join(parts)
-
-
-def required_fields(names: list[str]) -> str:
-    """Say which fields are missing, in SkyHub's own words once translated."""
-    return _("Required fields: %(fields)s") % {"fields": ", ".join(names)}
 
 
 def _leaves(path: str, detail: Any) -> Iterator[tuple[str, Any]]:

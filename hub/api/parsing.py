@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 
-from hub.api.errors import Malformed, TooLarge, Unprocessable, required_fields
-from hub.refusals import Incomplete
+from hub.api.errors import Malformed, TooLarge, Unprocessable
+from hub.refusals import Incomplete, required_fields
 
 UTF8_MARK = b"\xef\xbb\xbf"
 MAX_DEPTH = 40

@@ -9,6 +9,7 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 LOOPBACK = ("127.", "::1", "localhost")
 # Playwright's fixtures run an event loop in the test's own thread, and Django then refuses the database.
@@ -58,3 +59,9 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
     """A seller's browser in São Paulo."""
     return {**browser_context_args, "locale": "pt-BR", "timezone_id": "America/Sao_Paulo"}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def static_root() -> None:
+    """WhiteNoise warns of a missing folder, and here a warning is an error."""
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)

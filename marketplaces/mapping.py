@@ -25,6 +25,10 @@ from marketplaces.words import plain, stems
 
 GOOD = 0.6
 """A suggestion at least this similar may be accepted without a look."""
+TELLING = 2
+"""A word in the names of more leaves than this tells nothing."""
+TITLES = 30
+"""How many product titles of a category are compared."""
 SAMPLE = 500
 """How many products of a category are read to see what their attributes hold."""
 
@@ -92,25 +96,53 @@ def category_counts(connection: Connection) -> tuple[int, int]:
 def suggest(
     connection: Connection, categories: Sequence[Category], limit: int = 3
 ) -> dict[int, list[Suggestion]]:
-    """Return the most similar leaves for each category; what the seller chose elsewhere comes first."""
+    """Return the most similar leaves for each category; what the seller chose elsewhere comes first.
+
+    Two things speak for a leaf: words its path shares with the category's, and words its name shares
+    with the titles of the category's products ("Geladeira Frost Free" in "Refrigeradores").
+    """
     if not categories:
         return {}
     leaves = [
         (leaf, stems(leaf.name), stems(leaf.path))
         for leaf in RemoteCategory.objects.filter(marketplace=connection.marketplace_id, is_leaf=True)
     ]
+    common = Counter(word for _, name, _ in leaves for word in name)
     remembered = _remembered(connection)
+    titles = _titles(connection, [one.code for one in categories])
     found: dict[int, list[Suggestion]] = {}
     for category in categories:
         before = remembered.get(plain(category.name))
         scored = [Suggestion(before, 1.0)] if before else []
         own_leaf, own_path = stems(category.name.split(">")[-1]), stems(category.name)
+        sold = titles.get(category.code, [])
         for leaf, name, path in leaves:
-            score = 0.65 * _alike(own_leaf, name) + 0.35 * _alike(own_path, path)
-            if score > 0.2 and leaf != before:
+            words = 0.65 * _alike(own_leaf, name) + 0.35 * _alike(own_path, path)
+            # A word many leaves have ("acessório") says nothing about which one is meant.
+            telling = frozenset(word for word in name if common[word] <= TELLING)
+            named = sum(1 for title in sold if title & telling) / len(sold) if sold else 0.0
+            score = min(0.99, max(words, 0.8 * named) + 0.2 * min(words, named))
+            if score > 0.25 and leaf != before:
                 scored.append(Suggestion(leaf, round(score, 2)))
         scored.sort(key=lambda one: (-one.score, one.remote.path))
         found[category.pk] = scored[:limit]
+    return found
+
+
+_TITLES = """
+SELECT wanted.code, sold.name FROM unnest(%s::text[]) AS wanted(code) CROSS JOIN LATERAL (
+    SELECT name FROM catalog_product
+    WHERE seller_id = %s AND category_codes @> ARRAY[wanted.code] LIMIT %s) sold
+"""
+
+
+def _titles(connection: Connection, codes: Sequence[str]) -> dict[str, list[frozenset[str]]]:
+    """Return the words of some product titles of each category."""
+    found: dict[str, list[frozenset[str]]] = {}
+    with database.cursor() as cursor:
+        cursor.execute(_TITLES, [list(codes), connection.seller_id, TITLES])
+        for code, name in cursor.fetchall():
+            found.setdefault(code, []).append(stems(name))
     return found
 
 
@@ -199,7 +231,7 @@ def _look_again(connection: Connection, category_ids: Sequence[int]) -> None:
             "FROM marketplaces_listing l JOIN catalog_variation v ON v.id = l.variation_id "
             "JOIN catalog_product p ON p.id = v.product_id "
             "WHERE l.id = s.listing_id AND s.facet = 'content' AND l.connection_id = %s "
-            "AND p.category_codes && ARRAY(SELECT code FROM catalog_category "
+            "AND p.category_codes && ARRAY(SELECT code::text FROM catalog_category "
             "WHERE seller_id = %s AND id = ANY(%s))",
             [connection.pk, connection.seller_id, list(category_ids)],
         )

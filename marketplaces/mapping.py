@@ -23,8 +23,9 @@ from marketplaces.desired import attribute_value, specifications
 from marketplaces.models import AttributeMap, CategoryMap, Connection, Lane, Marketplace, RemoteCategory
 from marketplaces.words import plain, stems
 
-GOOD = 0.6
-"""A suggestion at least this similar may be accepted without a look."""
+GOOD = 0.9
+"""A suggestion at least this similar may be accepted without a look: with the shipped catalogue 59 of 120
+categories reach it, all of them rightly; at 0.8 ten of 95 were wrong."""
 TELLING = 2
 """A word in the names of more leaves than this tells nothing."""
 TITLES = 30

@@ -11,3 +11,13 @@ class OrdersConfig(AppConfig):
 
     name = "orders"
     verbose_name = _("Orders")
+
+    def ready(self) -> None:
+        """Give the engine the two kinds of lanes that are about orders."""
+        from marketplaces.engine import RUNNERS
+        from marketplaces.models import Lane
+        from orders.intake import take_orders
+        from orders.outbound import tell_marketplace
+
+        RUNNERS[Lane.Kind.ORDERS.value] = take_orders
+        RUNNERS[Lane.Kind.FULFILMENT.value] = tell_marketplace

@@ -45,6 +45,14 @@ class Status(models.Model):
         return f"{self.label} ({self.type})"
 
 
+class OrderQuerySet(models.QuerySet["Order"]):
+    """Questions about orders."""
+
+    def for_wire(self) -> OrderQuerySet:
+        """Load with each order everything its JSON shows."""
+        return self.prefetch_related("items", "invoices", "shipments")
+
+
 class Order(models.Model):
     """One order of one connection, stored whole; also a test account's own order, which has no connection.
 
@@ -73,9 +81,7 @@ class Order(models.Model):
     code = models.CharField(_("code"), max_length=200)
     status_code = models.CharField(_("status code"), max_length=100)
     status_type = models.CharField(_("status"), max_length=20, default=StatusType.NEW.value)
-    sync_status = models.CharField(
-        _("ERP"), max_length=10, choices=SyncStatus, default=SyncStatus.NOT_SYNCED
-    )
+    sync_status = models.CharField(_("ERP"), max_length=10, choices=SyncStatus, default=SyncStatus.NOT_SYNCED)
     placed_at = models.DateTimeField(_("placed"))
     updated_at = models.DateTimeField(_("updated"), default=timezone.now)
     imported_at = models.DateTimeField(_("imported"), default=timezone.now)
@@ -110,6 +116,8 @@ class Order(models.Model):
     """The marketplace's own time of the newest state taken; an older state never overwrites it."""
     raw = models.JSONField(default=dict, blank=True)
     """What the marketplace sent, untouched."""
+
+    objects = OrderQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("order")

@@ -1,0 +1,251 @@
+"""The order API, wire-compatible with SkyHub's: orders, the steps a seller makes, the queue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from catalog import values
+from hub.api.errors import Malformed
+from hub.api.paging import page_of
+from hub.api.parsing import unwrap
+from hub.api.schema import errors, in_path, nothing
+from hub.api.views import SellerView, done
+from hub.refusals import Refusal, Unknown
+from orders import payloads, queue, schema, services, wire
+from orders.errors import ForTestAccounts
+from orders.filters import orders_asked_for
+from orders.models import Order
+
+CODE = in_path("code", "The order's code, blanks as %20.")
+LEASE_LIMIT = 100
+
+
+def _filter(name: str, about: str) -> OpenApiParameter:
+    return OpenApiParameter(name, str, description=about)
+
+
+class OrdersView(SellerView):
+    """The list of orders; and, for test accounts, a way to make one."""
+
+    @extend_schema(
+        summary="List orders, newest first",
+        description="To take orders in, use the queue: the list may be changing under your pages.",
+        parameters=[
+            OpenApiParameter("page", int),
+            OpenApiParameter("per_page", int),
+            _filter("filters[statuses][]", "A status code or type; may be repeated."),
+            _filter("filters[sale_system]", "A channel; may be repeated."),
+            _filter("filters[sync_status][]", "SYNCED, NOT_SYNCED or ERROR; may be repeated."),
+            _filter("filters[start_date]", "First day, dd/mm/yyyy or ISO 8601."),
+            _filter("filters[end_date]", "Last day, dd/mm/yyyy or ISO 8601."),
+        ],
+        responses={200: schema.OrderListSchema, **errors(400, 422)},
+    )
+    def get(self, request: Request) -> Response:
+        page = page_of(request.query_params)
+        found = orders_asked_for(self.seller, request.query_params)
+        orders = found.for_wire().order_by("-id")[page.rows]
+        return Response({"total": found.count(), "orders": wire.orders_json(orders, self.seller_id)})
+
+    @extend_schema(
+        summary="Make a test order",
+        description="Only for test accounts. Prices not given are the catalogue's.",
+        request=schema.TestOrderIn,
+        responses={**nothing(201), **errors(400, 403, 422)},
+    )
+    def post(self, request: Request) -> HttpResponse:
+        wanted = unwrap(request.data, "order", bare=("channel", "items"))
+        if not self.seller.is_test:
+            raise PermissionDenied(_("Only test accounts can create orders over the API."))
+        services.create_test_order(self.seller, payloads.to_test_order(wanted))
+        return done(201)
+
+
+class OrderView(SellerView):
+    """One order."""
+
+    @extend_schema(
+        summary="Show an order", parameters=[CODE], responses={200: schema.OrderSchema, **errors(404)}
+    )
+    def get(self, request: Request, code: str) -> Response:
+        order = Order.objects.for_wire().filter(seller_id=self.seller_id, code=code).first()
+        if order is None:
+            raise Unknown(_("Order %(code)s was not found.") % {"code": code})
+        return Response(wire.order_json(order))
+
+
+def step(summary: str, body: type[Any]) -> Any:
+    """Describe a call that moves an order."""
+    return extend_schema(
+        summary=summary,
+        description="Repeating the call changes nothing. A step the order's status forbids is a 422.",
+        parameters=[CODE],
+        request=body,
+        responses={**nothing(201), **errors(400, 404, 422)},
+    )
+
+
+class StepView(SellerView):
+    """A call that moves an order; its body may be empty, `[]` or null."""
+
+    def body(self) -> dict[str, Any]:
+        """The body as an object."""
+        data = self.request.data
+        if data is None or data == []:
+            return {}
+        if not isinstance(data, dict):
+            raise Malformed(_("Send a JSON object."))
+        return data
+
+
+class ApprovalView(StepView):
+    @extend_schema(
+        summary="Approve a test order",
+        parameters=[CODE],
+        request=schema.StatusBody,
+        responses={**nothing(201), **errors(400, 403, 404, 422)},
+    )
+    def post(self, request: Request, code: str) -> HttpResponse:
+        try:
+            services.approve(self.seller, code, status_code=payloads.to_status(self.body()))
+        except ForTestAccounts as refusal:
+            raise PermissionDenied(str(refusal)) from None
+        return done(201)
+
+
+class InvoiceView(StepView):
+    @step("Invoice an order", schema.InvoiceBody)
+    def post(self, request: Request, code: str) -> HttpResponse:
+        body = self.body()
+        services.invoice(
+            self.seller, code, invoice=payloads.to_invoice(body), status_code=payloads.to_status(body)
+        )
+        return done(201)
+
+
+class ShipmentsView(StepView):
+    @step("Hand an order over to the carrier", schema.ShipmentBody)
+    def post(self, request: Request, code: str) -> HttpResponse:
+        body = self.body()
+        services.ship(
+            self.seller, code, shipment=payloads.to_shipment(body), status_code=payloads.to_status(body)
+        )
+        return done(201)
+
+
+class DeliveryView(StepView):
+    @step("Report an order as delivered", schema.DeliveryBody)
+    def post(self, request: Request, code: str) -> HttpResponse:
+        body = self.body()
+        services.deliver(
+            self.seller,
+            code,
+            delivered_at=payloads.to_delivered_at(body),
+            status_code=payloads.to_status(body),
+        )
+        return done(201)
+
+
+class CancelView(StepView):
+    @step("Cancel an order", schema.CancelBody)
+    def post(self, request: Request, code: str) -> HttpResponse:
+        body = self.body()
+        services.cancel(
+            self.seller, code, reason=payloads.to_reason(body), status_code=payloads.to_status(body)
+        )
+        return done(201)
+
+
+class ShipmentExceptionView(StepView):
+    @step("Report that a delivery failed", schema.ExceptionBody)
+    def post(self, request: Request, code: str) -> HttpResponse:
+        body = self.body()
+        occurred_at, observation = payloads.to_exception(body)
+        services.shipment_exception(
+            self.seller,
+            code,
+            occurred_at=occurred_at,
+            observation=observation,
+            status_code=payloads.to_status(body),
+        )
+        return done(201)
+
+
+class ExportedView(StepView):
+    @extend_schema(
+        summary="Mark an order as taken by the ERP, or as not taken",
+        description="The older form of the queue's acknowledgement: takes the order's current state.",
+        parameters=[CODE],
+        request=schema.ExportedBody,
+        responses={**nothing(204), **errors(404, 422)},
+    )
+    def put(self, request: Request, code: str) -> HttpResponse:
+        exported = self.body().get("exported", True)
+        if not isinstance(exported, bool):
+            raise Refusal(_("%(field)s: send true or false.") % {"field": "exported"})
+        if exported:
+            queue.acknowledge(self.seller, code, current=True)
+        else:
+            queue.put_again(self.seller, code)
+        return done(204)
+
+
+class QueueView(SellerView):
+    """The head of the queue."""
+
+    @extend_schema(
+        summary="Take the oldest waiting order",
+        description="The order is then hidden for 5 minutes; delete it from the queue once you have it.",
+        responses={
+            200: schema.OrderSchema,
+            204: OpenApiResponse(description="Nothing waits."),
+            **errors(),
+        },
+    )
+    def get(self, request: Request) -> HttpResponse:
+        orders = queue.offer(self.seller)
+        return Response(wire.order_json(orders[0])) if orders else done(204)
+
+
+class QueueEntryView(SellerView):
+    @extend_schema(
+        summary="Acknowledge an order taken from the queue",
+        description="A change that came after you took the order stays in the queue.",
+        parameters=[CODE],
+        responses={**nothing(204), **errors(404)},
+    )
+    def delete(self, request: Request, code: str) -> HttpResponse:
+        queue.acknowledge(self.seller, code)
+        return done(204)
+
+
+class QueueLeaseView(StepView):
+    @extend_schema(
+        summary="Take several waiting orders at once",
+        request=schema.LeaseBody,
+        responses={200: schema.LeasedSchema, **errors(400, 422)},
+    )
+    def post(self, request: Request) -> Response:
+        limit = values.whole("limit", self.body().get("limit", LEASE_LIMIT), LEASE_LIMIT)
+        orders = queue.offer(self.seller, limit or 1)
+        return Response({"orders": wire.orders_json(orders, self.seller_id) if orders else []})
+
+
+class QueueAcknowledgeView(StepView):
+    @extend_schema(
+        summary="Acknowledge several orders at once",
+        request=schema.CodesBody,
+        responses={200: schema.UnknownCodes, **errors(400, 422)},
+    )
+    def post(self, request: Request) -> Response:
+        codes = values.items("codes", self.body().get("codes"))
+        if not all(isinstance(code, str) for code in codes):
+            raise Refusal(_("%(field)s: send a text.") % {"field": "codes"})
+        return Response({"unknown": queue.acknowledge_many(self.seller, codes)})

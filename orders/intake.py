@@ -1,0 +1,62 @@
+"""Lane "orders": read the marketplace's order feed and take every order in."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import OperationalError
+
+from marketplaces.contract import OrderSource, RemoteOrder, UnexpectedAnswer
+from marketplaces.engine import Turn
+from marketplaces.models import Connection
+from orders import services
+
+logger = logging.getLogger(__name__)
+NOTHING_TO_READ = timedelta(days=1)
+"""How long to leave a marketplace alone that has no orders to give."""
+
+
+def take_orders(turn: Turn) -> timedelta:
+    """Read pages from the bookmark on; each is taken in before the bookmark moves.
+
+    A crash between the two repeats a page, which is harmless.
+    """
+    source = turn.adapter
+    if not isinstance(source, OrderSource):
+        return NOTHING_TO_READ
+    cursor = turn.lane.cursor
+    while True:
+        page = turn.call(lambda at=cursor: source.fetch_orders(at))  # type: ignore[misc]
+        if page.has_more and page.cursor == cursor:
+            raise UnexpectedAnswer("the order feed promises more, but its cursor stands still")
+        take_page(turn.connection, page.orders)
+        if page.cursor != cursor and not turn.save_cursor(page.cursor):
+            return timedelta(0)
+        cursor = page.cursor
+        if not page.has_more:
+            return timedelta(seconds=settings.HUB_ORDERS_POLL_SECONDS)
+        if not turn.has_time():
+            return timedelta(0)
+
+
+def take_page(connection: Connection, remotes: Sequence[RemoteOrder]) -> None:
+    """Take a page in; where it cannot be taken as a whole, one by one, so that one odd order stops nobody."""
+    try:
+        services.import_orders(connection, remotes)
+        return
+    except OperationalError:
+        raise
+    except Exception:
+        logger.exception("connection %s: a page of orders is taken one by one", connection.pk)
+    for remote in remotes:
+        try:
+            services.import_orders(connection, [remote])
+        except OperationalError:
+            raise
+        except Exception as error:
+            logger.exception("connection %s: order %r is kept as it came", connection.pk, remote.remote_id)
+            # What cannot even be kept raises here: the bookmark stays, and the lane shows it to staff.
+            services.keep_raw(connection, remote, type(error).__name__)

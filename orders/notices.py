@@ -1,0 +1,77 @@
+"""Notices: what a marketplace must be told about an order, written down beside the change itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+
+from marketplaces import engine
+from marketplaces.contract import FulfilmentSink, InvoiceNote, ShipmentNote
+from marketplaces.models import Lane
+from orders.models import Invoice, Notice, Order, Shipment
+
+
+def make(order: Order, action: Notice.Action, payload: dict[str, Any]) -> None:
+    """Note down what to tell, in the caller's transaction; nothing for a test account's own order.
+
+    The same words are told once. After a refusal the seller may have them told again.
+    """
+    if order.connection_id is None:
+        return
+    same = Notice.objects.filter(order=order, action=action, payload=payload)
+    if same.exclude(state=Notice.State.REFUSED).exists():
+        return
+    Notice.objects.create(order=order, connection_id=order.connection_id, action=action, payload=payload)
+    engine.nudge(order.connection_id, Lane.Kind.FULFILMENT.value)
+
+
+def of_invoice(row: Invoice) -> dict[str, Any]:
+    """Return the payload that tells of an invoice."""
+    return {
+        "key": row.key,
+        "issued_at": row.issued_at.isoformat(),
+        "number": row.number,
+        "line": row.line,
+        "volumes": row.volumes,
+    }
+
+
+def of_shipment(row: Shipment, delivery_id: str, items: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the payload that tells of one delivery's parcel; `items` are ``{"sku", "qty"}``."""
+    return {
+        "code": row.code,
+        "shipped_at": row.shipped_at.isoformat(),
+        "tracking_code": row.tracking_code,
+        "carrier": row.carrier,
+        "method": row.method,
+        "url": row.url,
+        "delivery_id": delivery_id,
+        "items": items,
+    }
+
+
+def tell(sink: FulfilmentSink, notice: Notice) -> None:
+    """Make the one call a notice stands for; contract errors pass through."""
+    order_id, payload = notice.order.remote_id, notice.payload
+    match notice.action:
+        case Notice.Action.ACCEPT:
+            sink.accept(order_id)
+        case Notice.Action.INVOICE:
+            sink.send_invoice(order_id, InvoiceNote(**{**payload, "issued_at": _time(payload["issued_at"])}))
+        case Notice.Action.SHIPMENT:
+            sold = tuple((one["sku"], one["qty"]) for one in payload["items"])
+            words = {**payload, "shipped_at": _time(payload["shipped_at"]), "items": sold}
+            sink.send_shipment(order_id, ShipmentNote(**words))
+        case Notice.Action.DELIVERY:
+            sink.confirm_delivery(order_id, _time(payload["delivered_at"]))
+        case Notice.Action.CANCEL:
+            sink.cancel(order_id, payload["reason"])
+
+
+def _time(text: str) -> datetime:
+    moment = parse_datetime(text)
+    if moment is None:
+        raise ValueError(text)
+    return moment

@@ -1,0 +1,269 @@
+"""The order's JSON as the API describes it; `wire.order_json` writes it, and a test keeps them equal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers as s
+
+from orders import flow
+from orders.models import Order
+
+
+def _text(**options: Any) -> s.CharField:
+    return s.CharField(**{"allow_null": True, **options})
+
+
+def _moment() -> s.DateTimeField:
+    return s.DateTimeField(allow_null=True)
+
+
+def _amount() -> s.FloatField:
+    return s.FloatField(allow_null=True)
+
+
+class StatusSchema(s.Serializer[Any]):
+    """A status of the account."""
+
+    code = s.CharField()
+    label = s.CharField()  # type: ignore[assignment]  # DRF's own attribute of fields has this name
+    type = s.ChoiceField([(one, one) for one in flow.STATUS_TYPES])
+
+
+class CustomerSchema(s.Serializer[Any]):
+    name = s.CharField()
+    email = s.CharField()
+    date_of_birth = _text()
+    gender = s.CharField()
+    vat_number = s.CharField(help_text="CPF or CNPJ.")
+    phones = s.ListField(child=s.CharField())
+    state_registration = _text()
+
+
+class AddressSchema(s.Serializer[Any]):
+    full_name = _text()
+    street = _text()
+    number = _text()
+    complement = _text()
+    detail = _text()
+    reference = _text()
+    neighborhood = _text()
+    city = _text()
+    region = _text(help_text="UF.")
+    country = _text()
+    postcode = _text()
+    phone = _text()
+    secondary_phone = _text()
+
+
+class ItemSchema(s.Serializer[Any]):
+    id = s.CharField(help_text="The sold SKU: a variation, or a simple product.")
+    product_id = s.CharField(help_text="The product's SKU.")
+    name = s.CharField()
+    qty = s.IntegerField()
+    original_price = s.FloatField()
+    special_price = s.FloatField()
+    shipping_cost = _amount()
+    detail = _text()
+    gift_wrap = _text()
+    listing_type_id = _text()
+    remote_store_id = _text()
+    sale_fee = _amount()
+    delivery_line_id = _text()
+    freight_take_rate_seller = _amount()
+    freight_take_rate_subsidy_percentage = _amount()
+    promotions = s.ListField(child=s.DictField())
+
+
+class SefazSchema(s.Serializer[Any]):
+    type_integration = _text()
+    payment_indicator = _text()
+    name_payment = _text()
+    name_card_issuer = _text()
+    id_payment = _text()
+    id_card_issuer = _text()
+
+
+class PaymentSchema(s.Serializer[Any]):
+    method = s.CharField(help_text="CREDIT_CARD, BOLETO, PIX ... or skyhub_payment.")
+    description = _text()
+    parcels = s.IntegerField()
+    value = s.FloatField()
+    status = _text()
+    transaction_date = _moment()
+    card_issuer = _text()
+    autorization_id = _text()
+    sefaz = SefazSchema()
+
+
+class InvoiceSchema(s.Serializer[Any]):
+    key = s.CharField(help_text="The NF-e's 44 digits.")
+    number = _text()
+    line = _text()
+    issue_date = s.DateTimeField()
+    volume_qty = s.IntegerField()
+
+
+class ParcelItemSchema(s.Serializer[Any]):
+    sku = s.CharField()
+    qty = s.IntegerField()
+
+
+class TrackSchema(s.Serializer[Any]):
+    code = s.CharField()
+    carrier = s.CharField()
+    method = s.CharField()
+    url = _text()
+
+
+class ShipmentSchema(s.Serializer[Any]):
+    code = s.CharField()
+    delivered_carrier_date = s.DateTimeField()
+    items = ParcelItemSchema(many=True)
+    tracks = TrackSchema(many=True)
+
+
+class ImportInfoSchema(s.Serializer[Any]):
+    ss_name = s.CharField()
+    remote_id = _text()
+    remote_code = s.CharField()
+
+
+class OrderSchema(s.Serializer[Any]):
+    """One order."""
+
+    code = s.CharField(help_text="<channel>-<remote code>")
+    channel = s.CharField()
+    placed_at = s.DateTimeField()
+    updated_at = s.DateTimeField()
+    imported_at = s.DateTimeField()
+    exported_at = _moment()
+    first_exported_at = _moment()
+    approved_date = s.CharField(help_text="ISO 8601, or empty.")
+    shipped_date = s.CharField(help_text="ISO 8601, or empty.")
+    delivered_date = _moment()
+    expedition_limit_date = _moment()
+    estimated_delivery = _moment()
+    estimated_delivery_shift = _text()
+    total_ordered = s.FloatField()
+    interest = s.FloatField()
+    discount = s.FloatField()
+    shipping_cost = s.FloatField()
+    seller_shipping_cost = _amount()
+    shipping_method = _text()
+    shipping_method_id = _text()
+    shipping_carrier = s.CharField()
+    shipping_estimate_id = _text()
+    calculation_type = _text(help_text="Set where the marketplace's carrier ships, not the seller.")
+    delivery_contract_type = s.CharField()
+    linked_order = _text()
+    target_order = _text()
+    available_to_sync = s.BooleanField()
+    sync_sale_system = _text()
+    sync_status = s.ChoiceField([(one, one) for one in Order.SyncStatus.values])
+    tags = s.ListField(child=s.CharField())
+    status = StatusSchema()
+    customer = CustomerSchema()
+    billing_address = AddressSchema()
+    shipping_address = AddressSchema()
+    items = ItemSchema(many=True)
+    payments = PaymentSchema(many=True)
+    invoices = InvoiceSchema(many=True)
+    shipments = ShipmentSchema(many=True)
+    import_info = ImportInfoSchema()
+    promotions = s.ListField(child=s.DictField())
+    coupon = s.DictField(allow_null=True)
+
+
+class OrderListSchema(s.Serializer[Any]):
+    total = s.IntegerField()
+    orders = OrderSchema(many=True)
+
+
+class LeasedSchema(s.Serializer[Any]):
+    orders = OrderSchema(many=True)
+
+
+class StatusBody(s.Serializer[Any]):
+    status = s.CharField(required=False, help_text="A status code of the account.")
+
+
+class InvoiceBody(StatusBody):
+    class InvoiceIn(s.Serializer[Any]):
+        key = s.CharField(help_text="The NF-e's 44 digits, check digit included.")
+        issue_date = s.DateTimeField(required=False)
+        volume_qty = s.IntegerField(required=False)
+
+    invoice = InvoiceIn(required=False)
+
+
+class ShipmentBody(StatusBody):
+    class ShipmentIn(s.Serializer[Any]):
+        code = s.CharField(required=False)
+        delivered_carrier_date = s.DateTimeField(required=False)
+        items = ParcelItemSchema(many=True, required=False)
+        track = TrackSchema(required=False)
+
+    shipment = ShipmentIn(required=False)
+
+
+class DeliveryBody(StatusBody):
+    delivered_date = s.CharField(required=False, help_text="dd/mm/yyyy or ISO 8601.")
+
+
+class CancelBody(StatusBody):
+    reason = s.CharField(required=False)
+
+
+class ExceptionBody(StatusBody):
+    class ExceptionIn(s.Serializer[Any]):
+        occurrence_date = s.DateTimeField(required=False)
+        observation = s.CharField(required=False)
+
+    shipment_exception = ExceptionIn(required=False)
+
+
+class ExportedBody(s.Serializer[Any]):
+    exported = s.BooleanField(help_text="false puts the order into the queue again.")
+
+
+class LeaseBody(s.Serializer[Any]):
+    limit = s.IntegerField(required=False, min_value=1, max_value=100)
+
+
+class CodesBody(s.Serializer[Any]):
+    codes = s.ListField(child=s.CharField(), max_length=1000)
+
+
+class UnknownCodes(s.Serializer[Any]):
+    unknown = s.ListField(child=s.CharField())
+
+
+class StatusIn(s.Serializer[Any]):
+    status = StatusSchema()
+
+
+class TestOrderIn(s.Serializer[Any]):
+    class TestOrderBody(s.Serializer[Any]):
+        class TestOrderItem(s.Serializer[Any]):
+            id = s.CharField(help_text="A SKU of the catalogue.")
+            qty = s.IntegerField(min_value=1)
+            original_price = s.FloatField(required=False)
+            special_price = s.FloatField(required=False)
+
+        channel = s.CharField(max_length=80)
+        items = TestOrderItem(many=True)
+        customer = CustomerSchema(required=False)
+        billing_address = AddressSchema(required=False)
+        shipping_address = AddressSchema(required=False)
+        payments = PaymentSchema(many=True, required=False)
+        shipping_method = s.CharField(required=False)
+        shipping_carrier = s.CharField(required=False)
+        shipping_calculation_type = s.CharField(required=False)
+        estimated_delivery = s.DateField(required=False)
+        shipping_cost = s.FloatField(required=False)
+        interest = s.FloatField(required=False)
+        discount = s.FloatField(required=False)
+        status = s.CharField(required=False)
+
+    order = TestOrderBody()

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 
 from marketplaces.contract import (
@@ -51,16 +52,17 @@ class Answer:
         """Return the decoded body; raise UnexpectedAnswer when it is not JSON."""
         try:
             return jsonlib.loads(self.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UnexpectedAnswer(f"HTTP {self.status}: the answer is not JSON") from error
 
 
 class ApiClient:
     """A JSON client for one account at one marketplace.
 
-    `deadline` bounds a whole call in seconds, a slow trickle included. `secrets` are values that
-    must never be recorded. There are no retries in here: the engine knows lease, back-off and the
-    other items, and a hidden retry doubles the calls at the worst time.
+    `deadline` bounds a whole call in seconds, a slow trickle included (a stall at its very end may
+    double it). `secrets` are values that must never be recorded. There are no retries in here: the
+    engine knows lease, back-off and the other items, and a hidden retry doubles the calls at the
+    worst time.
     """
 
     def __init__(
@@ -131,7 +133,7 @@ class ApiClient:
             self._refuse_private(url)
             answer = self._exchange(method, url, headers, body, params, clock + self._deadline)
             return answer
-        except requests.RequestException as failure:
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as failure:
             error = type(failure).__name__
             raise Unavailable(f"{method} {path}: {error}") from failure
         except Unavailable as failure:
@@ -175,7 +177,8 @@ class ApiClient:
             stream=True,
         ) as response:
             parts, size = [], 0
-            for part in response.iter_content(64 * 1024):
+            # read1 gives what has come; iter_content would wait for a full part, however slowly it trickles.
+            while part := response.raw.read1(64 * 1024, decode_content=True):
                 size += len(part)
                 if size > MAX_ANSWER:
                     raise Unavailable(f"{method}: the answer is larger than {MAX_ANSWER} bytes")

@@ -39,7 +39,7 @@ class MemberInline(TabularInline):
     tab = True
 
 
-class NewSellerForm(ModelForm):
+class NewSellerForm(ModelForm):  # type: ignore[type-arg]
     """A seller with the e-mail of the person who opens the account."""
 
     owner = forms.EmailField(
@@ -104,7 +104,7 @@ class SellerStaffAdmin(StaffAdmin):
 
 
 def _keys_page(request: HttpRequest, model_admin: Any, seller: Seller) -> HttpResponse:
-    request.current_app = model_admin.admin_site.name  # type: ignore[attr-defined]
+    request.current_app = model_admin.admin_site.name
     context = {
         **model_admin.admin_site.each_context(request),
         "title": _("API keys of %(seller)s") % {"seller": seller.name},
@@ -156,7 +156,7 @@ class NewUserForm(UserCreationForm):
 
 
 @admin.register(User)
-class UserStaffAdmin(StaffAdmin, DjangoUserAdmin):
+class UserStaffAdmin(StaffAdmin, DjangoUserAdmin):  # type: ignore[misc, type-arg]
     """The people who sign in."""
 
     form = UserChangeForm
@@ -197,7 +197,7 @@ class UserStaffAdmin(StaffAdmin, DjangoUserAdmin):
             raise Http404
         if person.is_superuser and not request.user.is_superuser:
             raise PermissionDenied
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         context = {
             **self.admin_site.each_context(request),
             "title": _("Password link for %(email)s") % {"email": person.email},

@@ -47,7 +47,7 @@ class SetPassword(PasswordResetConfirmView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Dress the page like the portal's sign-in."""
-        self.request.current_app = portal_site.name  # type: ignore[attr-defined]
+        self.request.current_app = portal_site.name
         return {**portal_site.each_context(self.request), **super().get_context_data(**kwargs)}
 
     def form_valid(self, form: Any) -> HttpResponse:

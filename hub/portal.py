@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, cast
+from urllib.parse import parse_qsl
 
 from django.contrib import messages
 from django.contrib.admin.filters import RelatedFieldListFilter
@@ -234,6 +235,24 @@ class SellerAdmin(Scoped, ModelAdmin):
     list_filter_submit = True
     actions_selection_counter = True
     list_filter: Iterable[Any] = ()
+    list_tabs: Sequence[tuple[Any, str]] = ()
+    """Titles and query strings of the tabs above the list; the empty string shows everything."""
+    list_before_template = "portal/tabs.html"
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Put the tabs above the list; the one whose query the page has is the active one."""
+        asked = set(parse_qsl(request.GET.urlencode()))
+        matches = [bool(query) and set(parse_qsl(query)) <= asked for _title, query in self.list_tabs]
+        tabs = [
+            (title, query, match if query else not any(matches) and not asked)
+            for (title, query), match in zip(self.list_tabs, matches, strict=True)
+        ]
+        response: HttpResponse = super().changelist_view(
+            request, {"list_tabs": tabs, **(extra_context or {})}
+        )
+        return response
 
     def has_operate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Owners and operators act."""

@@ -21,7 +21,8 @@ from unfold.contrib.filters.admin import (
 from unfold.decorators import display
 
 from catalog.models import Attribute, Category, Product, Variation
-from hub import tenancy
+from hub import start_page, tenancy
+from hub.models import Seller
 from hub.panels import Panel, PanelPage, brl, panel, size
 from hub.portal import SellerAdmin, portal_site
 from hub.staff import ReadOnlyStaffAdmin
@@ -233,6 +234,18 @@ class AttributeAdmin(SellerAdmin):
         """The first few values it may take."""
         shown = ", ".join(attribute.options[:8])
         return f"{shown}…" if len(attribute.options) > 8 else shown or "–"
+
+
+@start_page.step(order=20)
+def send_products(seller: Seller) -> start_page.Step:
+    """The second step: something to sell."""
+    return start_page.Step(
+        title=_("Send products"),
+        text=_("The ERP sends products, prices and stock over the API; they appear here at once."),
+        link="/docs/",
+        action=_("To the API's documentation"),
+        is_done=Product.objects.filter(seller_id=seller.pk).exists(),
+    )
 
 
 portal_site.register(Product, ProductAdmin)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from hub import people, tenancy
+from hub import people, start_page, tenancy
 from hub.models import ApiKey, Membership, Seller
 from hub.portal import portal_site
 from hub.refusals import Refusal
@@ -243,6 +243,18 @@ def seller_settings(request: HttpRequest) -> HttpResponse:
             return back_to("account_settings")
     context = {"title": _("Settings"), "form": form, "seller": seller}
     return portal_site.render(request, "portal/account/settings.html", context)
+
+
+@start_page.step(order=10)
+def create_key(seller: Seller) -> start_page.Step:
+    """The first step: the ERP can call."""
+    return start_page.Step(
+        title=_("Create an API key"),
+        text=_("Your ERP signs its calls with it. You see it once, with everything the ERP asks for."),
+        link=reverse("portal:account_keys"),
+        action=_("To the API keys"),
+        is_done=seller.api_keys.filter(revoked_at__isnull=True).exists(),
+    )
 
 
 portal_site.menu("account", gettext_lazy("API keys"), "key", "account_keys", order=10)

@@ -26,7 +26,7 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("hub.api.urls")),
     path("", include("catalog.urls")),
-    path("hooks/<uuid:public_id>", webhooks.receive, name="webhook"),
+    path("hooks/<uuid:public_id>", webhooks.receive, name="hook"),
     path("", include("orders.urls")),
 ]
 

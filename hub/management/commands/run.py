@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import http.client
 import json
 import os
 import secrets
@@ -20,7 +21,7 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand
-from django.db import connection
+from django.db import connection as database
 from django_q.conf import Conf
 
 from hub import env, localpg, undertaker
@@ -111,7 +112,7 @@ def refuse_ports_in_use() -> None:
 
 def prepare() -> dict[str, Any]:
     """Migrate, collect the pages' files and seed the demo; returns what demo.json says."""
-    with connection.cursor() as cursor:
+    with database.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [SETUP_LOCK])
         try:
             call_command("migrate", verbosity=0, interactive=False)
@@ -164,13 +165,16 @@ def announce(supervisor: Supervisor, demo: dict[str, Any]) -> None:
 
 
 def answers(host: str, port: int) -> bool:
-    """Whether somebody accepts connections there."""
+    """Whether a worker there serves pages; the port alone is open before the first one can."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (a comparison, not a bind)
+    connection = http.client.HTTPConnection(host, port, timeout=10)
     try:
-        with socket.create_connection((host, port), timeout=1):
-            return True
-    except OSError:
+        connection.request("HEAD", "/admin/login/", headers={"Host": "localhost"})
+        return connection.getresponse().status < 500
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        connection.close()
 
 
 def box(demo: dict[str, Any]) -> list[str]:

@@ -19,7 +19,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection as database
 from django_q.conf import Conf
@@ -136,10 +136,9 @@ def collect_static_files() -> None:
 
 
 def seed_demo() -> dict[str, Any]:
-    """Seed the demo seller where the hub has such a command, and return the demo's sign-ins."""
+    """Seed the demo where it is wanted, and return what its demo.json says; nothing where it is not."""
     demo_file = settings.HUB_DATA / "demo.json"
-    if "seed_demo" in get_commands():
-        call_command("seed_demo", verbosity=0)
+    call_command("seed_demo", verbosity=0)
     if not demo_file.exists():
         return {}
     found: dict[str, Any] = json.loads(demo_file.read_text(encoding="utf-8"))
@@ -178,15 +177,17 @@ def answers(host: str, port: int) -> bool:
 
 
 def box(demo: dict[str, Any]) -> list[str]:
-    """The lines that tell a newcomer where to go."""
+    """The lines that tell a newcomer where to go and how to sign in."""
     base = settings.HUB_BASE_URL
-    rows = [
-        ("Portal", f"{base}/portal/"),
-        ("Staff", f"{base}/admin/"),
-        ("API docs", f"{base}/docs/"),
-        ("Simulators", f"http://127.0.0.1:{settings.HUB_SANDBOX_PORT}/"),
-        *[(key, str(value)) for key, value in demo.items()],
-    ]
+    rows = [("Portal", f"{base}/portal/")]
+    rows += [("", sign_in(person)) for person in demo.get("seller", {}).get("people", [])[:1]]
+    rows += [("Staff", f"{base}/admin/")]
+    rows += [("", sign_in(demo["staff"]))] if "staff" in demo else []
+    rows += [("API", base), ("", f"docs at {base}/docs/")]
+    rows += [("", f"{header}: {value}") for header, value in demo.get("api_headers", {}).items()]
+    rows += [("Simulator", f"http://127.0.0.1:{settings.HUB_SANDBOX_PORT}/")]
+    rows += [("", f"its API key: {demo['sandbox']['api_key']}")] if "sandbox" in demo else []
+    rows += [("More", str(settings.HUB_DATA / "demo.json"))] if demo else []
     width = max(len(label) for label, _ in rows)
     texts = [
         "The hub is ready. Ctrl-C stops it.",
@@ -196,3 +197,8 @@ def box(demo: dict[str, Any]) -> list[str]:
     inner = max(len(text) for text in texts)
     edge = "+" + "-" * (inner + 2) + "+"
     return [edge, *[f"| {text:<{inner}} |" for text in texts], edge]
+
+
+def sign_in(person: dict[str, str]) -> str:
+    """One person's e-mail and password, as the box shows them."""
+    return f"sign in as {person['email']}, password {person['password']}"

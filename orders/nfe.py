@@ -25,7 +25,7 @@ def check_digit(first: str) -> int:
 
 def problem_of(key: str) -> str:
     """Say in one sentence what is wrong with an access key; empty when nothing is."""
-    if not (key.isascii() and key.isdecimal()):
+    if key.strip("0123456789"):
         return _("The invoice key may only have digits.")
     if len(key) != LENGTH:
         return _("The invoice key must have 44 digits; this one has %(length)s.") % {"length": len(key)}

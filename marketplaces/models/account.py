@@ -178,6 +178,11 @@ class Connection(models.Model):
             {name: value for name, value in values.items() if name in known}, owner=self._owner
         )
 
+    def reseal(self) -> None:
+        """Encrypt the same credentials with the newest key; the caller saves. Raises vault.SealBroken."""
+        opened = vault.unseal(bytes(self.sealed_credentials), owner=self._owner)
+        self.sealed_credentials = vault.seal(opened, owner=self._owner)
+
     def adapter(self, observe: Any = None) -> Adapter:
         """Build the adapter for this account; `observe` gets every Exchange."""
         return open_adapter(self.marketplace, self.credentials, observe)

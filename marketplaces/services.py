@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import EmptyResultSet
 from django.db import IntegrityError, transaction
 from django.db import connection as database
 from django.db.models import QuerySet
@@ -46,7 +47,7 @@ def try_credentials(marketplace: Marketplace, values: Mapping[str, str]) -> str:
     missing = [
         str(one.metadata.get("label", one.name))
         for one in fields(shape)
-        if not given[one.name] and not one.metadata.get("optional")
+        if not given[one.name] and one.default is MISSING
     ]
     if missing:
         raise NotPossible(_("Fill in: %(fields)s.") % {"fields": ", ".join(missing)})
@@ -300,7 +301,10 @@ def _numbered(connection: Connection, action: str, origin: str, by: User | None)
 
 
 def _execute(statement: str, chosen: QuerySet[Variation] | QuerySet[Listing], params: dict[str, Any]) -> None:
-    inner, values = chosen.order_by().values("id").query.sql_with_params()
+    try:
+        inner, values = chosen.order_by().values("id").query.sql_with_params()
+    except EmptyResultSet:
+        return
     named = {f"chosen_{place}": value for place, value in enumerate(values)}
     inner = inner % tuple(f"%({name})s" for name in named)
     with database.cursor() as cursor:

@@ -59,9 +59,10 @@ ALREADY_SO = "SBX-ORDER-ALREADY"
 class SandboxCredentials:
     """What a seller copies from the sandbox's account page."""
 
-    api_key: str = field(metadata={"label": "API key", "secret": True})
+    api_key: str = field(repr=False, metadata={"label": "API key", "secret": True})
     webhook_secret: str = field(
         default="",
+        repr=False,
         metadata={
             "label": "Webhook secret",
             "help": "Optional: without it the marketplace's webhooks are refused.",

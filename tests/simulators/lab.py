@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import requests
 
@@ -68,7 +69,7 @@ def headphone(sku: str, **changes: Any) -> dict[str, Any]:
         title=f"Fone de ouvido {sku}",
         description="Um fone de ouvido muito bom.",
         brand="Philco",
-        gtin=gtin(f"789{abs(hash(sku)) % 10**9:09d}"),
+        gtin=gtin(f"789{crc32(sku.encode()) % 10**9:09d}"),
         category_id=HEADPHONES,
         attributes={"cor": "Preto", "modelo": "PH-1"},
         images=["https://img.example.com/1.jpg"],

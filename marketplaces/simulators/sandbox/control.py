@@ -108,7 +108,7 @@ class Control:
             raise Problem(400, "SBX-FIELD-TYPE", said)
         lines = []
         for line in order["lines"]:
-            quantity = line.get("quantity") or 1
+            quantity = line["quantity"] if line.get("quantity") is not None else 1
             if not 1 <= quantity <= 10_000:
                 raise Problem(400, "SBX-FIELD-TYPE", "quantity deve ser de 1 a 10000.")
             lines.append({**line, "quantity": quantity})

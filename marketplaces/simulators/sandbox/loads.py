@@ -18,7 +18,7 @@ from marketplaces.simulators.sandbox.listings import (
     state_of,
 )
 from marketplaces.simulators.sandbox.market import Market
-from marketplaces.simulators.sandbox.rules import check_item, check_price, check_quantity, error
+from marketplaces.simulators.sandbox.rules import check_item, check_price, check_quantity, check_sku, error
 from marketplaces.simulators.sandbox.store import log_values, marks, number_of
 from marketplaces.simulators.sandbox.words import is_gtin, plain, wide_gtin
 
@@ -157,18 +157,19 @@ class _Decision:
 
     def _judge(self, item: Mapping[str, Any]) -> tuple[list[dict[str, str]], sqlite3.Row | None]:
         """Return every error of an item, and the catalogue entry it is to be associated with."""
+        sku_errors = check_sku(item)
         moderation = markers.moderation_errors(self._db, self._account, item["sku"])
         if item.get("catalogue_id"):
             entry = self._db.execute(
                 "SELECT * FROM catalogue WHERE number = ? AND since <= ?",
                 (catalogue.entry_number(item["catalogue_id"]), self._at),
             ).fetchone()
-            errors = [*moderation, *check_price(item), *check_quantity(item.get("quantity"))]
+            errors = [*sku_errors, *moderation, *check_price(item), *check_quantity(item.get("quantity"))]
             if entry is None:
                 said = "O produto do catálogo (catalogue_id) não existe."
                 errors.insert(0, error("SBX-CATALOGUE-UNKNOWN", said, "catalogue_id"))
             return errors, entry
-        return [*self._check_category(item), *moderation], None
+        return [*sku_errors, *self._check_category(item), *moderation], None
 
     def _check_category(self, item: Mapping[str, Any]) -> list[dict[str, str]]:
         category_id = item.get("category_id") or ""

@@ -28,6 +28,7 @@ WEIGHT_CEILING_KG = Decimal(200)
 SIDE_CEILING_CM = Decimal(300)
 QUANTITY_CEILING = 999_999
 SKU_LENGTH = 100
+_NINTH = Decimal("1e-9")
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 SIDES = {"height_cm": "altura", "width_cm": "largura", "length_cm": "comprimento"}
 _TRUTHS = frozenset({"sim", "nao", "true", "false", "1", "0", "yes", "no"})
@@ -49,7 +50,10 @@ def to_decimal(value: Any) -> Decimal | None:
         number = Decimal(value)
     except (InvalidOperation, ValueError):
         return None
-    return number if number.is_finite() and abs(number) < 10**15 else None
+    # Comparisons are exact and cannot overflow; at most nine decimals keeps later arithmetic so, too.
+    if not number.is_finite() or not -(10**15) < number < 10**15 or number != number.quantize(_NINTH):
+        return None
+    return number
 
 
 def reais(value: Any) -> str:
@@ -61,7 +65,6 @@ def reais(value: Any) -> str:
 def check_item(item: Mapping[str, Any], schema: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return every error of a new publication, all at once, in the order of the form."""
     return [
-        *_check_sku(item),
         *_check_title(item, schema),
         *_check_description(item, schema),
         *_check_brand(item, schema),
@@ -74,7 +77,7 @@ def check_item(item: Mapping[str, Any], schema: Mapping[str, Any]) -> list[dict[
     ]
 
 
-def _check_sku(item: Mapping[str, Any]) -> list[dict[str, str]]:
+def check_sku(item: Mapping[str, Any]) -> list[dict[str, str]]:
     if len(item["sku"]) > SKU_LENGTH:
         return [error("SBX-SKU-LONG", f"O SKU (sku) passa de {SKU_LENGTH} caracteres.", "sku")]
     return []

@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import http.client
 import json
+import logging
 import os
 import secrets
 import socket
@@ -27,6 +28,8 @@ from django_q.conf import Conf
 from hub import env, localpg, undertaker
 from hub.broker import QueueWatch
 from hub.supervisor import ChildSpec, Supervisor
+
+log = logging.getLogger(__name__)
 
 # Any number, the same on every machine: one hub at a time migrates and seeds a shared database.
 SETUP_LOCK = 0x48554201
@@ -138,7 +141,10 @@ def collect_static_files() -> None:
 def seed_demo() -> dict[str, Any]:
     """Seed the demo where it is wanted, and return what its demo.json says; nothing where it is not."""
     demo_file = settings.HUB_DATA / "demo.json"
-    call_command("seed_demo", verbosity=0)
+    try:
+        call_command("seed_demo", verbosity=0)
+    except Exception:
+        log.exception("The demo could not be seeded; the hub starts without it.")
     if not demo_file.exists():
         return {}
     found: dict[str, Any] = json.loads(demo_file.read_text(encoding="utf-8"))

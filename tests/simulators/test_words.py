@@ -53,7 +53,7 @@ def test_a_barcode_survives_its_widest_form(code: str) -> None:
 
 
 def test_an_invoice_key_needs_its_check_digit() -> None:
-    # The example of the NF-e taxpayer manual (Manual de Orientação do Contribuinte, key 5206...0780 DV 0).
+    # The example key of the NF-e taxpayer manual (Manual de Orientação do Contribuinte); its digit is 5.
     key = "52060433009911002506550120000007800267301615"
     digits = [key[:43] + str(digit) for digit in range(10)]
     assert key in digits

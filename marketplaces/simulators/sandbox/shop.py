@@ -109,6 +109,9 @@ def _grid(market: Market, request: Request) -> dict[str, Any]:
     if account_number(seller):
         where.append("account = :account")
         values["account"] = account_number(seller)
+    if query and not words:
+        where.append("sku = :raw")
+        values["raw"] = query
     for place, word in enumerate(words):
         where.append(f"(plain_title LIKE :w{place} OR sku = :raw)")
         values |= {f"w{place}": f"%{word}%", "raw": query}

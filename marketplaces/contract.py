@@ -600,8 +600,8 @@ class Marketplace:
     """The static description of a marketplace: what it is called, what it needs, what it can do.
 
     `credentials` is a frozen dataclass of strings; each field's metadata may carry ``label``,
-    ``help`` and ``secret`` (a secret field has ``repr=False``); one with a default is optional. `connect` builds an adapter: ``connect(credentials, base_url=...,
-    observe=...)``, where `observe` is called with every `Exchange`.
+    ``help`` and ``secret`` (a secret field has ``repr=False``); one with a default is optional.
+    `connect` builds an adapter: ``connect(credentials, base_url=..., observe=...)``, where `observe` is called with every `Exchange`.
     """
 
     key: str

@@ -25,8 +25,8 @@ from orders.services.seller import cancel_refused
 logger = logging.getLogger(__name__)
 IDLE = timedelta(seconds=30)
 """The next look when nothing waits; a new notice nudges the lane anyway."""
-FIRST_PAUSE = timedelta(seconds=15)
-LONGEST_PAUSE = timedelta(hours=1)
+FIRST_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(minutes=15)
 FAILURES_IN_A_ROW = 3
 """So many orders failing one after the other are the marketplace's trouble, not the orders'."""
 
@@ -110,7 +110,7 @@ def _refused(notice: Notice, refusal: Refused) -> None:
 
 
 def _set_aside(notice: Notice, error: Exception, now: datetime) -> None:
-    pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(notice.attempts, 8))
+    pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(notice.attempts, 12))
     Notice.objects.filter(pk=notice.pk, state=Notice.State.WAITING).update(
         attempts=F("attempts") + 1, due_at=now + pause, error=f"{type(error).__name__}: {error}"[:2000]
     )

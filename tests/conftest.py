@@ -63,5 +63,9 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
 
 @pytest.fixture(autouse=True, scope="session")
 def static_root() -> None:
-    """WhiteNoise warns of a missing folder, and here a warning is an error."""
+    """WhiteNoise warns of a missing folder, and here a warning is an error.
+
+    Pages name their files plainly: nobody has collected and fingerprinted them.
+    """
     settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+    settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}

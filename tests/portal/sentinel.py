@@ -1,0 +1,116 @@
+"""One row of every seller's table, every free text of it saying whose it is.
+
+Rows are built from the models themselves, so that a new model is covered without anyone remembering;
+`SPECIAL` holds only what a constraint demands.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.apps import apps
+from django.db import models
+from django.utils import timezone
+
+from hub.models import Membership, Seller, User
+
+OURS = ("hub", "catalog", "marketplaces", "orders")
+
+SPECIAL: dict[str, dict[str, Callable[[], Any]]] = {
+    "hub.Seller": {"is_active": lambda: True, "is_test": lambda: True},
+    "hub.User": {"is_active": lambda: True, "is_staff": lambda: False, "is_superuser": lambda: False},
+    "hub.Membership": {"role": lambda: "owner"},
+    "hub.ApiKey": {"revoked_at": lambda: None},
+    "catalog.Product": {"status": lambda: "enabled"},
+    "marketplaces.Load": {"state": lambda: "queued", "finished_at": lambda: None},
+    "marketplaces.Issue": {"closed_at": lambda: None, "closed_because": lambda: ""},
+    "marketplaces.Lane": {"lease_until": lambda: None, "lease_token": lambda: None},
+    "marketplaces.Connection": {"status": lambda: "active"},
+    "orders.Invoice": {"key": lambda: "3" * 44},
+    "orders.Order": {"status_type": lambda: "APPROVED"},
+    "orders.Notice": {"state": lambda: "refused", "action": lambda: "invoice"},
+    "orders.OrderEvent": {"status_type": lambda: ""},
+    "marketplaces.Sync": {"facet": lambda: "content"},
+}
+
+
+class World:
+    """Everything one seller has: a row of each of our models."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+        self.rows: dict[type[models.Model], models.Model] = {}
+
+    def fill(self) -> None:
+        """Build the rows of every model of ours."""
+        for label in OURS:
+            for model in apps.get_app_config(label).get_models():
+                self.row(model)
+
+    def row(self, model: type[models.Model]) -> Any:
+        """Return the world's row of this model, made on first use."""
+        if model not in self.rows:
+            if model._meta.label == "marketplaces.Marketplace":
+                self.rows[model] = model._default_manager.get_or_create(
+                    key="sandbox", defaults={"name": "Sandbox"}
+                )[0]
+            else:
+                self.rows[model] = self._make(model)
+        return self.rows[model]
+
+    def _make(self, model: type[models.Model]) -> models.Model:
+        special = SPECIAL.get(model._meta.label, {})
+        values: dict[str, Any] = {}
+        for field in model._meta.concrete_fields:
+            if field.name in special:
+                values[field.name] = special[field.name]()
+            elif field.remote_field is not None:
+                related = field.related_model
+                if related is not model:
+                    values[field.name] = self.row(related)
+            elif not field.primary_key and not field.generated:
+                values[field.name] = self._value(field)
+        rows = model._default_manager
+        made = rows.create(**{name: value for name, value in values.items() if value is not SKIP})
+        return rows.get(pk=made.pk)
+
+    def _value(self, field: models.Field[Any, Any]) -> Any:
+        if field.choices:
+            return field.choices[0][0]
+        if isinstance(field, models.URLField):
+            return f"https://example.com/{self.word}"
+        if isinstance(field, models.EmailField):
+            return f"{self.word.lower()}@example.com"
+        if isinstance(field, (models.CharField, models.TextField)):
+            return self.word[: field.max_length] if field.max_length else self.word
+        if isinstance(field, models.UUIDField):
+            return uuid.uuid4()
+        if isinstance(field, models.DateTimeField):
+            return timezone.now()
+        if isinstance(field, models.JSONField):
+            return [{"key": self.word, "value": self.word}] if field.default is list else {}
+        if type(field).__name__ == "ArrayField":
+            return [self.word]
+        return SKIP if field.has_default() or field.null else 1
+
+
+SKIP = object()
+
+
+def open_world(word: str) -> tuple[World, Seller, User]:
+    """Fill a world and return it with its seller and the seller's owner."""
+    world = World(word)
+    world.fill()
+    return world, world.row(Seller), world.row(Membership).user
+
+
+def snapshot(world: World) -> dict[str, dict[str, Any]]:
+    """Return what the database holds of every row of the world."""
+    return {
+        model._meta.label: next(
+            iter(model._default_manager.filter(pk=row.pk).values()), {"this row": "is gone"}
+        )
+        for model, row in world.rows.items()
+    }

@@ -243,6 +243,16 @@ def _whole(data: Any, name: str) -> int:
     return value
 
 
+def _count(data: Mapping[str, Any], name: str, default: int = 0) -> int:
+    """Return a whole number that may be missing."""
+    return _whole(data, name) if data.get(name) is not None else default
+
+
+def _texts(data: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Return a list of texts that may be missing."""
+    return tuple(str(one) for one in need_list(data, name)) if data.get(name) is not None else ()
+
+
 def _moment(data: Any, name: str) -> datetime:
     try:
         value = datetime.fromisoformat(str(need(data, name)))
@@ -259,7 +269,7 @@ def _optional_moment(data: Mapping[str, Any], name: str) -> datetime | None:
 
 def _known(table: Mapping[str, T], data: Any, name: str) -> T:
     value = need(data, name)
-    if value not in table:
+    if not isinstance(value, str) or value not in table:
         raise UnexpectedAnswer(f"{name!r} is {value!r}, which is not documented")
     return table[value]
 
@@ -348,14 +358,14 @@ def from_schema(data: Any) -> CategorySchema:
     return CategorySchema(
         category_id=_need_text(data, "id"),
         attributes=tuple(_from_rule(rule) for rule in need_list(data, "attributes")),
-        title_min=int(data.get("title_min") or 0),
-        title_max=int(data.get("title_max") or 0),
-        description_min=int(data.get("description_min") or 0),
-        description_max=int(data.get("description_max") or 0),
+        title_min=_count(data, "title_min"),
+        title_max=_count(data, "title_max"),
+        description_min=_count(data, "description_min"),
+        description_max=_count(data, "description_max"),
         gtin_required=bool(data.get("gtin_required")),
         brand_required=bool(data.get("brand_required")),
-        images_min=int(data.get("images_min") or 0),
-        images_max=int(data.get("images_max") or 0),
+        images_min=_count(data, "images_min"),
+        images_max=_count(data, "images_max"),
         dimensions_required=bool(data.get("dimensions_required")),
         price_min=_optional_money(data, "price_min") or Decimal("0.01"),
     )
@@ -369,12 +379,12 @@ def _from_rule(data: Any) -> AttributeRule:
         type=_known(types, data, "type"),
         is_required=bool(data.get("required")),
         is_variation=bool(data.get("variation")),
-        min_length=int(data.get("min_length") or 0),
-        max_length=int(data.get("max_length") or 0),
+        min_length=_count(data, "min_length"),
+        max_length=_count(data, "max_length"),
         minimum=_money(data, "minimum") if data.get("minimum") is not None else None,
         maximum=_money(data, "maximum") if data.get("maximum") is not None else None,
-        allowed=tuple(str(value) for value in data.get("allowed") or ()),
-        units=tuple(str(unit) for unit in data.get("units") or ()),
+        allowed=_texts(data, "allowed"),
+        units=_texts(data, "units"),
     )
 
 
@@ -413,7 +423,7 @@ def _from_customer(data: Any) -> Customer:
         name=_need_text(data, "name"),
         email=_text(data, "email"),
         vat_number=_text(data, "document"),
-        phones=tuple(str(phone) for phone in data.get("phones") or ()),
+        phones=_texts(data, "phones"),
         gender=_text(data, "gender"),
         date_of_birth=_text(data, "birth_date"),
         state_registration=_text(data, "state_registration"),
@@ -454,7 +464,7 @@ def _from_payment(data: Any) -> Payment:
     return Payment(
         method=_need_text(data, "method"),
         value=_money(data, "value"),
-        parcels=int(data.get("installments") or 1),
+        parcels=_count(data, "installments", 1),
         status=_text(data, "status"),
         card_issuer=_text(data, "brand"),
         authorization_id=_text(data, "authorization"),

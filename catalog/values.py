@@ -218,7 +218,7 @@ def _specifications(name: str, value: Any) -> list[dict[str, str | None]]:
         if isinstance(said, bool):
             said = "true" if said else "false"
         elif isinstance(said, float):
-            said = str(int(said)) if said == int(said) else repr(said)
+            said = str(int(said)) if said.is_integer() else repr(said)
         found.append(
             {"key": key, "value": None if said is None else _value.read(f"{here}.value ({key})", said)}
         )

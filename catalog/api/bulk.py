@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,7 +18,7 @@ from catalog import extensions, services
 from catalog.api import docs
 from catalog.services import Result, Status
 from hub.api.errors import Malformed, Unprocessable
-from hub.api.parsing import RawBodyParser, decode
+from hub.api.parsing import RawBodyParser, decode, not_json
 from hub.api.schema import errors
 from hub.api.views import SellerView
 from hub.refusals import Incomplete, Refusal, required_fields
@@ -88,23 +89,23 @@ class BulkPricesView(SellerView):
         return Response(reported(services.set_prices(self.seller_id, items_of(request.data, "items"))))
 
 
-def items_of(body: bytes | dict[str, Any], name: str) -> list[Any]:
+def items_of(body: Any, name: str) -> list[Any]:
     """Return the items of `{"<name>": [...]}`, a Refusal in the place of one that is no value.
 
     The list is cut before its items are read, so that one unreadable item costs only itself. Raises
     Malformed (400), or Unprocessable (422) for too many.
     """
-    if not body:  # DRF gives an empty dict for a call without a body
+    if not isinstance(body, bytes):  # DRF gives an empty dict for a call without a body
         raise Incomplete(required_fields([name]))
     try:
         outer = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-        raw = msgspec.json.decode(outer[name], type=list[msgspec.Raw])
+        raw: list[Any] = msgspec.json.decode(outer[name], type=list[msgspec.Raw])
     except KeyError:
         raise Incomplete(required_fields([name])) from None
     except msgspec.ValidationError:
         raise Malformed(_('Send an object such as {"%(name)s": [...]}.') % {"name": name}) from None
     except (msgspec.DecodeError, RecursionError) as error:
-        raise Malformed(_("The body is not valid JSON: %(why)s.") % {"why": error}) from None
+        raw = _with_half_characters(body, name, error)
     if len(raw) > MOST_ITEMS:
         raise Unprocessable(
             _("At most %(limit)s items fit in one call; nothing was written.") % {"limit": MOST_ITEMS}
@@ -112,7 +113,27 @@ def items_of(body: bytes | dict[str, Any], name: str) -> list[Any]:
     return [_item(one) for one in raw]
 
 
-def _item(raw: msgspec.Raw) -> Any:
+def _with_half_characters(body: bytes, name: str, error: Exception) -> list[Any]:
+    """Cut a list that msgspec refuses as a whole because one text holds a lone surrogate (`\\ud800`)."""
+    try:
+        items = json.loads(body)[name] if b"\\ud" in body.lower() else None
+    except (ValueError, RecursionError, TypeError, KeyError):
+        items = None
+    if not isinstance(items, list):
+        raise not_json(error)
+    return [_encoded(item) for item in items]
+
+
+def _encoded(item: Any) -> bytes | Refusal:
+    try:
+        return json.dumps(item, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return Refusal(_("A text holds half a character, which cannot be stored."))
+
+
+def _item(raw: msgspec.Raw | bytes | Refusal) -> Any:
+    if isinstance(raw, Refusal):
+        return raw
     try:
         return decode(raw)
     except APIException as error:

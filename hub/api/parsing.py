@@ -70,13 +70,20 @@ def decode(body: bytes | msgspec.Raw) -> Any:
     except msgspec.ValidationError:
         # Well formed, but a number no computer keeps, such as 1e400.
         raise Unprocessable(_("A number is too large.")) from None
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Malformed(_("The body is not valid JSON: %(why)s.") % {"why": error}) from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise not_json(error) from None
     # A value can only be as deep as it has brackets, so most bodies need no walk.
     raw = bytes(body)
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH or b"\\u0000" in raw:
         _walk(value, 0)
     return value
+
+
+def not_json(error: Exception) -> Malformed:
+    """Say what is wrong with a body that cannot be read at all."""
+    if isinstance(error, RecursionError):
+        return Malformed(_("The body is nested too deeply."))
+    return Malformed(_("The body is not valid JSON: %(why)s.") % {"why": error})
 
 
 def _walk(value: Any, depth: int) -> None:

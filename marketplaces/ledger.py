@@ -83,14 +83,14 @@ UPDATE marketplaces_sync s SET confirmed_version = d.version,
     sent_version = greatest(s.sent_version, d.version),
     confirmed_value = d.value, confirmed_at = clock_timestamp(), submission_id = NULL, failures = 0,
     due_at = CASE WHEN s.wanted_version > d.version THEN s.due_at END
-{_WITH_ROWS} {_THESE}
+{_WITH_ROWS} {_THESE} AND s.confirmed_version <= d.version
 """
 
 _REFUSED = f"""
 UPDATE marketplaces_sync s SET refused_version = d.version, submission_id = NULL, failures = 0,
     sent_version = greatest(s.sent_version, d.version),
     follows = true, due_at = CASE WHEN s.wanted_version > d.version THEN s.due_at END
-{_WITH_ROWS} {_THESE}
+{_WITH_ROWS} {_THESE} AND greatest(s.confirmed_version, s.refused_version) <= d.version
 """
 
 _IN_FLIGHT = f"""

@@ -221,7 +221,9 @@ ON CONFLICT (listing_id, facet) DO UPDATE
     SET wanted_version = marketplaces_sync.wanted_version
                          + (marketplaces_sync.facet = 'content' OR marketplaces_sync.refused_version
                             = marketplaces_sync.wanted_version)::int,
-        due_at = CASE WHEN marketplaces_sync.facet = 'content' THEN now() ELSE marketplaces_sync.due_at END,
+        due_at = CASE WHEN marketplaces_sync.facet = 'content' OR marketplaces_sync.follows
+                           AND marketplaces_sync.refused_version = marketplaces_sync.wanted_version
+                 THEN now() ELSE marketplaces_sync.due_at END,
         failures = 0, received_at = now()
 """
 

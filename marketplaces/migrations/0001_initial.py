@@ -6,6 +6,7 @@ from decimal import Decimal
 import django.contrib.postgres.indexes
 import django.core.validators
 import django.db.models.deletion
+import django.db.models.functions.comparison
 import django.db.models.functions.text
 import django.utils.timezone
 from django.conf import settings
@@ -467,5 +468,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='sync',
             constraint=models.CheckConstraint(condition=models.Q(('sent_version__lte', models.F('wanted_version')), ('confirmed_version__lte', models.F('wanted_version')), ('refused_version__lte', models.F('wanted_version'))), name='marketplaces_sync_never_ahead_of_wanted'),
+        ),
+        migrations.AddConstraint(
+            model_name='sync',
+            constraint=models.CheckConstraint(condition=models.Q(('facet', 'content'), ('follows', False), ('due_at__isnull', False), ('wanted_version__lte', django.db.models.functions.comparison.Greatest('confirmed_version', 'refused_version')), _connector='OR'), name='marketplaces_sync_nothing_forgotten'),
         ),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Greatest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -128,6 +129,15 @@ class Sync(models.Model):
                 & Q(confirmed_version__lte=F("wanted_version"))
                 & Q(refused_version__lte=F("wanted_version")),
                 name="marketplaces_sync_never_ahead_of_wanted",
+            ),
+            # A price or stock that follows and is newer than what the marketplace has is due: no
+            # statement, of ours or of anybody, can leave one behind.
+            models.CheckConstraint(
+                condition=Q(facet="content")
+                | Q(follows=False)
+                | Q(due_at__isnull=False)
+                | Q(wanted_version__lte=Greatest("confirmed_version", "refused_version")),
+                name="marketplaces_sync_nothing_forgotten",
             ),
         ]
         indexes = [

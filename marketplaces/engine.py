@@ -31,7 +31,7 @@ T = TypeVar("T")
 SLICE = timedelta(seconds=6)
 """How long one worker stays with one lane before others get their turn."""
 CALL = timedelta(seconds=17)
-"""No call lasts longer than this (the HTTP client's deadline is 15 s)."""
+"""No call lasts longer than this: twice the HTTP client's deadline of 8 s, and a margin."""
 LEASE = timedelta(seconds=30)
 """After this a dead worker's lane is free again. A call starts only while more than CALL is left."""
 ASK_AGAIN = timedelta(seconds=15)

@@ -71,7 +71,7 @@ class ApiClient:
         headers: Mapping[str, str],
         *,
         secrets: Sequence[str] = (),
-        deadline: float = 15,
+        deadline: float = 8,
         allow_private: bool = False,
         observe: Callable[[Exchange], None] | None = None,
     ) -> None:

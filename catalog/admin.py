@@ -158,10 +158,10 @@ class ProductAdmin(PanelPage, ProductColumns, SellerAdmin):
 def _products_with_code(seller_id: int, code: str) -> list[int]:
     # Fetched first: an OR with a subquery would keep PostgreSQL from combining the trigram indexes.
     rows = Variation.objects.filter(seller_id=seller_id)
-    by_sku = rows.filter(sku=code).values_list("product_id", flat=True)
+    by_sku = rows.filter(sku__in={code, code.upper()}).values_list("product_id", flat=True)
     by_ean = rows.filter(ean=code).exclude(ean="").values_list("product_id", flat=True)
     of_product = Product.objects.filter(seller_id=seller_id, ean=code).exclude(ean="")
-    return [*by_sku[:1], *by_ean[:50], *of_product.values_list("pk", flat=True)[:50]]
+    return [*by_sku[:2], *by_ean[:50], *of_product.values_list("pk", flat=True)[:50]]
 
 
 def product_panels(request: HttpRequest, product: Product) -> list[Panel]:

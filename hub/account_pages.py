@@ -58,9 +58,7 @@ def _show_secret(request: HttpRequest, key: ApiKey, secret: str) -> HttpResponse
         "base_url": settings.HUB_BASE_URL,
         "strict": key.seller.strict_account_manager,
     }
-    response = portal_site.render(request, "portal/account/key_secret.html", context)
-    response["Cache-Control"] = "no-store"
-    return response
+    return portal_site.render(request, "portal/account/key_secret.html", context)
 
 
 @portal_site.page("account/keys/", "account_keys")
@@ -135,10 +133,7 @@ def _show_members(
         "link": link,
         "person": person,
     }
-    response = portal_site.render(request, "portal/account/members.html", context, status=status)
-    if link:
-        response["Cache-Control"] = "no-store"
-    return response
+    return portal_site.render(request, "portal/account/members.html", context, status=status)
 
 
 @portal_site.page("account/members/", "account_members")

@@ -115,9 +115,7 @@ def _keys_page(request: HttpRequest, model_admin: Any, seller: Seller) -> HttpRe
     if request.method == "POST":
         context.update(_change_keys(request, seller))
     context["keys"] = seller.api_keys.select_related("created_by")
-    response = TemplateResponse(request, "admin/seller_keys.html", context)
-    response["Cache-Control"] = "no-store"
-    return response
+    return TemplateResponse(request, "admin/seller_keys.html", context)
 
 
 def _change_keys(request: HttpRequest, seller: Seller) -> dict[str, Any]:
@@ -204,6 +202,4 @@ class UserStaffAdmin(StaffAdmin, DjangoUserAdmin):  # type: ignore[misc, type-ar
         }
         if request.method == "POST":
             context["link"] = request.build_absolute_uri(people.password_path(person))
-        response = TemplateResponse(request, "admin/password_link.html", context)
-        response["Cache-Control"] = "no-store"
-        return response
+        return TemplateResponse(request, "admin/password_link.html", context)

@@ -75,11 +75,9 @@ def two_step(request: HttpRequest) -> HttpResponse:
 
 
 def _page(request: HttpRequest, context: dict[str, Any], status: int = 200) -> HttpResponse:
-    response = portal_site.render(
+    return portal_site.render(
         request, "portal/account/two_step.html", {"title": _("Two-step sign-in"), **context}, status=status
     )
-    response["Cache-Control"] = "no-store"
-    return response
 
 
 def _invitation(pending: TOTPDevice) -> dict[str, Any]:

@@ -260,11 +260,17 @@ class SellerAdmin(Scoped, ModelAdmin):
         """Let an address filter only by what the list offers, and by `linked_lookups`.
 
         Django would also take any column of the row, which tells secrets letter by letter and breaks
-        on types that cannot be read from an address.
+        on types that cannot be read from an address. What names no column is left to the filters.
         """
-        offered = [item[0] if isinstance(item, (tuple, list)) else item for item in self.list_filter]
-        names = [one for one in offered if isinstance(one, str)] + list(self.linked_lookups)
-        return any(lookup == name or lookup.startswith(f"{name}__") for name in names)
+        names = set(self.linked_lookups)
+        for item in self.list_filter:
+            one = item[0] if isinstance(item, (tuple, list)) else item
+            names.add(one if isinstance(one, str) else one.parameter_name)
+        if any(lookup == name or lookup.startswith(f"{name}__") for name in names):
+            return True
+        columns = {field.name for field in self.model._meta.get_fields()}
+        columns |= {field.attname for field in self.model._meta.concrete_fields} | {"pk"}
+        return lookup.split("__")[0] not in columns
 
     def has_operate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Owners and operators act."""

@@ -57,7 +57,7 @@ class Shop:
             **fields,
         }
         product = make.make_product(self.seller, sku, qty=qty, **values)
-        return product.variations.get()
+        return Variation.objects.select_related("product").get(product_id=product.pk)
 
     def connect(self, *skus: str, action: str = Load.Action.CONNECT) -> Load:
         """Send some SKUs, or everything, and turn the engine until nothing moves."""

@@ -1,0 +1,193 @@
+"""Lanes: one worker each, in order of urgency, at the marketplace's pace."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from marketplaces import engine
+from marketplaces.models import Connection, Lane, Pace
+from tests.marketplaces.shop import Shop, set_qty
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def in_threads(count: int, work: object) -> None:
+    def run() -> None:
+        try:
+            work()  # type: ignore[operator]
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_eight_workers_never_hold_the_same_lane(shop: Shop) -> None:
+    lanes = list(Lane.objects.values_list("pk", flat=True))
+    taken: Counter[int] = Counter()
+
+    def claim_all() -> None:
+        for lane in lanes:
+            if Lane.objects.claim(lane, timezone.now(), timedelta(minutes=1)):
+                taken[lane] += 1
+
+    in_threads(8, claim_all)
+
+    assert taken == dict.fromkeys(lanes, 1)
+
+
+def test_a_dead_workers_lane_is_free_when_its_lease_ran_out(shop: Shop) -> None:
+    lane = Lane.objects.get(kind="stock")
+    now = timezone.now()
+    assert Lane.objects.claim(lane.pk, now, engine.LEASE)
+    assert Lane.objects.claim(lane.pk, now + engine.LEASE / 2, engine.LEASE) is None
+    assert Lane.objects.claim(lane.pk, now + engine.LEASE * 2, engine.LEASE)
+
+
+def test_several_dispatchers_ask_for_one_worker_per_lane(shop: Shop) -> None:
+    variation = shop.sell("PAN-1")
+    shop.connect()
+    OrmQ.objects.all().delete()
+    Lane.objects.update(queued_at=None, run_at=timezone.now() + timedelta(hours=1))
+    Lane.objects.filter(kind="stock").update(run_at=timezone.now())
+    set_qty(variation, 1)
+
+    in_threads(4, lambda: engine.dispatch(timezone.now()))
+
+    assert OrmQ.objects.count() == 1
+
+
+def test_a_lost_task_queue_costs_one_sweep_and_nothing_else(shop: Shop) -> None:
+    variation = shop.sell("PAN-1")
+    shop.connect()
+    set_qty(variation, 1)
+    engine.dispatch(timezone.now())
+    OrmQ.objects.all().delete()
+
+    assert engine.due_lanes(timezone.now()) == []
+    later = timezone.now() + engine.ASK_AGAIN + timedelta(seconds=1)
+    assert Lane.objects.get(kind="stock").pk in engine.due_lanes(later)
+
+
+def test_stock_goes_before_price_and_price_before_content(shop: Shop) -> None:
+    variation = shop.sell("PAN-1")
+    shop.connect()
+    Lane.objects.update(queued_at=None)
+    Lane.objects.exclude(kind__in=Lane.FACETS).update(run_at=timezone.now() + timedelta(hours=1))
+    shop.connection.refresh_from_db()
+    from marketplaces import services
+
+    services.set_switches(connection=shop.connection, sync_content=True)
+    variation.product.name, variation.product.price = "Outro nome de panela", Decimal("10.00")
+    variation.product.save()
+    set_qty(variation, 1)
+
+    kinds = [Lane.objects.get(pk=pk).kind for pk in engine.due_lanes(timezone.now())]
+
+    assert kinds == ["stock", "price", "content"]
+
+
+@pytest.mark.parametrize("what", ["paused", "disabled", "seller", "marketplace"])
+def test_no_lane_of_a_stopped_connection_runs(shop: Shop, what: str) -> None:
+    variation = shop.sell("PAN-1")
+    shop.connect()
+    set_qty(variation, 1)
+    Lane.objects.update(queued_at=None, run_at=timezone.now())
+    connection, marketplace = shop.connection, shop.connection.marketplace
+    match what:
+        case "paused":
+            Connection.objects.filter(pk=connection.pk).update(status=Connection.Status.PAUSED)
+        case "disabled":
+            marketplace.is_enabled = False
+            marketplace.save()
+        case "seller":
+            shop.seller.is_active = False
+            shop.seller.save()
+        case "marketplace":
+            marketplace.paused_until = timezone.now() + timedelta(hours=1)
+            marketplace.save()
+
+    assert engine.due_lanes(timezone.now()) == []
+    assert engine.run(Lane.objects.get(kind="stock").pk) is False
+    assert shop.shown("PAN-1")["quantity"] == 10
+
+
+def test_workers_together_never_exceed_the_pace(shop: Shop) -> None:
+    marketplace = shop.connection.marketplace
+    marketplace.calls_per_second = Decimal(20)
+    marketplace.save()
+    connection = Connection.objects.select_related("marketplace").get(pk=shop.connection.pk)
+    moments: list[float] = []
+    guard = threading.Lock()
+
+    def call() -> None:
+        for _ in range(5):
+            wait = Pace.reserve(connection, 10)
+            assert wait is not None
+            time.sleep(wait)
+            with guard:
+                moments.append(time.monotonic())
+
+    in_threads(4, call)
+
+    moments.sort()
+    # Twenty calls at twenty a second take nineteen intervals; the threads' own delays only add to it.
+    assert moments[-1] - moments[0] > 0.85
+
+
+def test_a_wait_longer_than_allowed_takes_no_slot(shop: Shop) -> None:
+    Pace.objects.update(next_at=timezone.now() + timedelta(seconds=60))
+    before = Pace.objects.get(connection=shop.connection).next_at
+    assert Pace.reserve(shop.connection, 2) is None
+    assert Pace.objects.get(connection=shop.connection).next_at == before
+
+
+def test_a_nudge_while_the_lane_runs_is_not_slept_over(shop: Shop) -> None:
+    lane = Lane.objects.get(kind="orders")
+    Lane.objects.filter(pk=lane.pk).update(run_at=timezone.now())
+
+    def runner(turn: engine.Turn) -> timedelta:
+        Lane.objects.filter(pk=lane.pk).update(run_at=timezone.now())
+        return timedelta(hours=1)
+
+    original = engine.RUNNERS["orders"]
+    engine.RUNNERS["orders"] = runner
+    try:
+        engine.run(lane.pk)
+    finally:
+        engine.RUNNERS["orders"] = original
+
+    lane.refresh_from_db()
+    assert lane.run_at <= timezone.now()
+
+
+def test_a_bug_in_a_lane_backs_off_and_shows_what_happened(shop: Shop) -> None:
+    lane = Lane.objects.get(kind="orders")
+    Lane.objects.filter(pk=lane.pk).update(run_at=timezone.now())
+
+    def runner(turn: engine.Turn) -> timedelta:
+        raise ZeroDivisionError("a bug of ours")
+
+    original = engine.RUNNERS["orders"]
+    engine.RUNNERS["orders"] = runner
+    try:
+        engine.run(lane.pk)
+    finally:
+        engine.RUNNERS["orders"] = original
+
+    lane.refresh_from_db()
+    assert (lane.failures, lane.lease_until) == (1, None)
+    assert "a bug of ours" in lane.last_error
+    assert lane.run_at > timezone.now()

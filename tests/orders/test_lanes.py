@@ -56,6 +56,10 @@ def wake(connection: Connection) -> None:
     Notice.objects.filter(connection=connection).update(due_at=timezone.now())
 
 
+def accept_by_hand(shop: Shop) -> None:
+    Connection.objects.filter(pk=shop.connection.pk).update(accept_orders=False)
+
+
 def run(shop: Shop, turns: int = 3) -> None:
     for _turn in range(turns):
         wake(shop.connection)
@@ -137,6 +141,7 @@ def test_a_lost_answer_loses_nothing_and_doubles_nothing(shop: Shop, fault: dict
 
 @pytest.mark.parametrize("kind", ["status", "drop", "truncate", "html", "garbage"])
 def test_a_feed_that_breaks_is_read_on_where_it_stopped(shop: Shop, kind: str) -> None:
+    accept_by_hand(shop)
     buy(shop, 250)
     shop.sandbox.add_fault(match="/v1/orders", method="GET", kind=kind, times=2)
     run(shop, 6)
@@ -144,6 +149,7 @@ def test_a_feed_that_breaks_is_read_on_where_it_stopped(shop: Shop, kind: str) -
 
 
 def test_a_feed_with_repetitions_gives_each_order_once(shop: Shop) -> None:
+    accept_by_hand(shop)
     for _number in range(3):
         buy(shop, 60, sku="S-DUPLO")
     run(shop)

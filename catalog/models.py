@@ -201,7 +201,7 @@ class Variation(models.Model):
     crossdocking = models.PositiveIntegerField(_("crossdocking (days)"), null=True, blank=True)
     images = ArrayField(models.TextField(), default=list, blank=True, verbose_name=_("images"))
     specifications = models.JSONField(_("specifications"), default=list, blank=True)
-    """A list of ``{"key": text, "value": text or null}``; the keys that tell variations apart are the product's."""
+    """A list of ``{"key": text, "value": text or null}``."""
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     updated_at = models.DateTimeField(_("updated"), default=timezone.now)
 

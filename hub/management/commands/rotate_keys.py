@@ -17,7 +17,7 @@ class Command(BaseCommand):
     help = "Seal marketplace credentials with the first key of HUB_CREDENTIAL_KEYS."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Re-seal one row at a time; what is current already is left alone, what cannot be opened is named."""
+        """Re-seal one row at a time; current ones are left alone, what cannot be opened is named."""
         done, broken = 0, []
         for pk in Connection.objects.order_by("pk").values_list("pk", flat=True):
             with transaction.atomic():
@@ -33,4 +33,4 @@ class Command(BaseCommand):
                 done += 1
         self.stdout.write(f"{done} credentials sealed with the first key.")
         if broken:
-            raise CommandError(f"No key opens the credentials of connections {broken}; they stay as they are.")
+            raise CommandError(f"No key opens the credentials of connections {broken}; left as they are.")

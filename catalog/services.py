@@ -28,7 +28,7 @@ from catalog.models import Product, Variation
 from catalog.structure import Mode, Plan, Planner
 from catalog.writes import PRODUCTS, VARIATIONS, Child
 from hub.refusals import Incomplete, Refusal, Unknown, required_fields
-from hub.transactions import begin_again
+from hub.transactions import begin_again, repeat
 
 # SkyHub's own sentence, to the letter (EN page "deleting items", 2019): clients look for it.
 IN_USE = "Variação possui alguma associação. Remova as associações e tente novamente."
@@ -64,29 +64,36 @@ def upsert_products(seller_id: int, items: Sequence[Any]) -> list[Result]:
 
 def save_product(seller_id: int, change: ProductChange, mode: Mode) -> Result:
     """Create or update one product; raises Refusal, Incomplete or Unknown."""
-    if mode is Mode.UPDATE and change.is_terms_only and (change.fields or change.qty is not None):
-        return _save_terms(seller_id, change)
+    if mode is Mode.UPDATE and change.is_terms_only:
+        if change.fields:
+            return _save_terms(seller_id, change)
+        if change.qty is not None:
+            return _save_stock(seller_id, change.sku, change.qty)
     (result,) = _apply(seller_id, {0: change}, mode).values()
     if result.error:
         raise result.error
     return result
 
 
+@repeat
+def _save_stock(seller_id: int, sku: str, qty: int) -> Result:
+    """Write the quantity of one product: the call ERPs make all day, in one statement."""
+    found = writes.set_stock(seller_id, {sku: qty}, simple_only=True)
+    if not found:
+        # A parent's own quantity means nothing: it is the sum of its variations'.
+        _product_id(seller_id, sku)
+    changed = any(moved for _pk, moved in found.values())
+    return Result(0, sku, Status.UPDATED if changed else Status.UNCHANGED)
+
+
 @begin_again
 def _save_terms(seller_id: int, change: ProductChange) -> Result:
-    """Write quantity and prices of one product, the call ERPs make all day: one statement each."""
-    pk: int | None = None
-    changed = False
+    """Write prices, and quantity if sent, of one product."""
     # Products before variations, as everywhere: two calls must not wait for each other in a circle.
-    if change.fields:
-        pk = _product_id(seller_id, change.sku)
-        changed = bool(writes.update(PRODUCTS, seller_id, {pk: change.fields}))
+    pk = _product_id(seller_id, change.sku)
+    changed = bool(writes.update(PRODUCTS, seller_id, {pk: change.fields}))
     if change.qty is not None:
-        found = writes.set_stock(seller_id, {change.sku: change.qty}, simple_only=True)
-        changed |= any(moved for _pk, moved in found.values())
-        if not found and pk is None:
-            # A parent's own quantity means nothing: it is the sum of its variations'.
-            _product_id(seller_id, change.sku)
+        changed |= _save_stock(seller_id, change.sku, change.qty).status is Status.UPDATED
     return Result(0, change.sku, Status.UPDATED if changed else Status.UNCHANGED)
 
 
@@ -97,13 +104,16 @@ def _product_id(seller_id: int, sku: str) -> int:
         raise Unknown(_("There is no product with the SKU %(sku)s.") % {"sku": sku}) from None
 
 
-@begin_again
 def save_variation(seller_id: int, change: VariationChange) -> None:
     """Update one variation; of a simple product's SKU, the product. Raises Unknown."""
-    if set(change.fields) == {"qty"}:
-        if not writes.set_stock(seller_id, {change.sku: change.fields["qty"]}):
-            raise _no_variation(change.sku)
-        return
+    if set(change.fields) != {"qty"}:
+        _save_variation(seller_id, change)
+    elif not repeat(writes.set_stock)(seller_id, {change.sku: change.fields["qty"]}):
+        raise _no_variation(change.sku)
+
+
+@begin_again
+def _save_variation(seller_id: int, change: VariationChange) -> None:
     child = find_variation(seller_id, change.sku)
     if not child.is_own:
         writes.update(VARIATIONS, seller_id, {child.id: change.fields})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from django.db import OperationalError, connection, transaction
@@ -11,9 +12,8 @@ from django.db import OperationalError, connection, transaction
 P = ParamSpec("P")
 R = TypeVar("R")
 
-ATTEMPTS = 5
-PAUSE = 0.02
-"""Seconds before the second attempt; each further pause is twice as long."""
+PAUSES = (0.02, 0.04, 0.08, 0.16)
+"""Seconds before each further attempt."""
 # serialization_failure, deadlock_detected: nothing was written, and the same work may simply be done again.
 BEGIN_AGAIN = {"40001", "40P01"}
 
@@ -23,21 +23,23 @@ def begin_again(work: Callable[P, R]) -> Callable[P, R]:
 
     Inside somebody else's transaction the error is passed on: only who opened it can begin again.
     """
+    return repeat(transaction.atomic(work))
 
+
+def repeat(work: Callable[P, R]) -> Callable[P, R]:
+    """Do the same without a transaction, for work that is a single statement."""
+
+    @wraps(work)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        for attempt in range(ATTEMPTS):
+        for pause in PAUSES:
             outermost = not connection.in_atomic_block
             try:
-                with transaction.atomic():
-                    return work(*args, **kwargs)
+                return work(*args, **kwargs)
             except OperationalError as error:
                 sqlstate = getattr(error.__cause__, "sqlstate", "")
-                if not outermost or sqlstate not in BEGIN_AGAIN or attempt == ATTEMPTS - 1:
+                if not outermost or sqlstate not in BEGIN_AGAIN:
                     raise
-                time.sleep(PAUSE * 2**attempt)
-        raise AssertionError("unreachable")
+                time.sleep(pause)
+        return work(*args, **kwargs)
 
-    run.__name__ = work.__name__
-    run.__doc__ = work.__doc__
-    run.__module__ = work.__module__
     return run

@@ -601,7 +601,8 @@ class Marketplace:
 
     `credentials` is a frozen dataclass of strings; each field's metadata may carry ``label``,
     ``help`` and ``secret`` (a secret field has ``repr=False``); one with a default is optional.
-    `connect` builds an adapter: ``connect(credentials, base_url=..., observe=...)``, where `observe` is called with every `Exchange`.
+    `connect` builds an adapter: ``connect(credentials, base_url=..., observe=...)``; `observe` is
+    called with every `Exchange`.
     """
 
     key: str

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import requests
 
-from marketplaces.simulators.sandbox import SandboxSimulator, Settings
+from marketplaces.simulators.sandbox import SandboxSimulator, Settings, loads
+from marketplaces.simulators.sandbox.market import Market
 from tests.simulators.lab import TAXONOMY, Clock, Seller, mug, sandbox
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +42,26 @@ def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
         query = {"queries": [{"sku": "x", "title": "caneca m2"}]}
         found = ana.call("POST", "/v1/catalogue/search", query).json()["results"][0]
         assert found["matched_by"] == "title"
+
+
+def test_a_load_half_decided_is_finished_after_a_restart(tmp_path: Path) -> None:
+    clock = Clock()
+    with sandbox(tmp_path, clock=clock) as (sim, _):
+        ana = Seller(sim, clock)
+        items = [mug(f"M{number}", title=f"Caneca {number // 2}") for number in range(250)]
+        load = ana.call("POST", "/v1/loads", {"items": items}).json()["load_id"]
+    clock.advance(60)
+    market = Market.open(tmp_path, taxonomy=TAXONOMY, now=clock)
+    with market.store.transaction() as db:
+        assert loads.settle_next(db, market, clock())
+    market.store.close()
+    with sandbox(tmp_path, clock=clock) as (again, _):
+        ana.sim = again
+        results = ana.call("GET", f"/v1/loads/{load}").json()["results"]
+        assert [result["sku"] for result in results] == [item["sku"] for item in items]
+        # Two by two the titles are the same, and only the first of them is taken, whatever the slice.
+        assert [result["status"] for result in results] == ["published", "rejected"] * 125
+        assert {one["creations"] for one in again.listings(ana.id, size=500)["listings"]} == {0, 1}
 
 
 @contextmanager

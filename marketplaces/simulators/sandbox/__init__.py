@@ -12,6 +12,7 @@ from typing import Any
 from marketplaces.simulators.kit import FaultQueue, Server
 from marketplaces.simulators.sandbox.app import SandboxApp
 from marketplaces.simulators.sandbox.control import Control
+from marketplaces.simulators.sandbox.course import Ticker
 from marketplaces.simulators.sandbox.market import Market
 from marketplaces.simulators.sandbox.store import Settings
 from marketplaces.simulators.sandbox.taxonomy import SHIPPED
@@ -44,11 +45,12 @@ class SandboxSimulator(Control):
         super().__init__(self.market, self._faults)
         self.app = SandboxApp(self.market, self._faults, self)
         self._server = Server(self.app, host, port)
-        self._postman = Postman(self.market)
+        self._postman, self._ticker = Postman(self.market), Ticker(self.market)
         self.url = self._server.url
 
     def run(self) -> None:
         """Serve until SystemExit or KeyboardInterrupt."""
+        self._ticker.start()
         self._postman.start()
         try:
             self._server.run()
@@ -56,6 +58,7 @@ class SandboxSimulator(Control):
             self._close()
 
     def __enter__(self) -> SandboxSimulator:
+        self._ticker.start()
         self._postman.start()
         self._server.start()
         return self
@@ -67,6 +70,7 @@ class SandboxSimulator(Control):
         self._close()
 
     def _close(self) -> None:
+        self._ticker.stop()
         self._postman.stop()
         self.market.store.close()
         if self._folder is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from sqlite3 import Connection
@@ -13,7 +14,7 @@ from marketplaces.simulators.sandbox.market import Market
 def settle(market: Market) -> None:
     """Bring the marketplace up to now: payments approved, parcels moved, loads decided.
 
-    A load is one transaction of its own, so that other calls are answered in between.
+    It goes in small transactions, so that other calls are answered in between.
     """
     now = market.now()
     while True:
@@ -21,6 +22,23 @@ def settle(market: Market) -> None:
             orders.settle(db, market, now)
             if not loads.settle_next(db, market, now):
                 return
+
+
+class Ticker(threading.Thread):
+    """Settles a few times a second, so that a caller seldom has to; nothing depends on it."""
+
+    def __init__(self, market: Market) -> None:
+        super().__init__(name="sandbox-ticker", daemon=True)
+        self._market = market
+        self._ends = threading.Event()
+
+    def stop(self) -> None:
+        self._ends.set()
+        self.join()
+
+    def run(self) -> None:
+        while not self._ends.wait(0.1):
+            settle(self._market)
 
 
 @contextmanager

@@ -103,7 +103,7 @@ def _check_title(item: Mapping[str, Any], schema: Mapping[str, Any]) -> list[dic
     found = _check_length(title, least, int(schema.get("title_max") or 0), "SBX-TITLE", "Título", "title")
     words = f" {plain(title)} "
     for phrase in FORBIDDEN_PHRASES:
-        if f" {plain(phrase)} " in words:
+        if f" {plain(phrase)} " in words:  # plain() remembers the few phrases
             said = f"O título (title) usa uma expressão proibida: “{phrase}”."
             found.append(error("SBX-TITLE-FORBIDDEN", said, "title"))
     return found

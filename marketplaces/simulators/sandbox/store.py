@@ -39,6 +39,9 @@ CREATE TABLE IF NOT EXISTS load (
 -- loads.settle_next: the oldest load whose time has come
 CREATE INDEX IF NOT EXISTS load_undecided ON load (done_at, number) WHERE results IS NULL;
 
+-- The results of a load that is being decided, slice by slice.
+CREATE TABLE IF NOT EXISTS load_part (load INTEGER PRIMARY KEY, results TEXT NOT NULL);
+
 CREATE TABLE IF NOT EXISTS listing (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     account INTEGER NOT NULL,
@@ -125,7 +128,7 @@ CREATE TABLE IF NOT EXISTS outbox (
 CREATE INDEX IF NOT EXISTS outbox_due ON outbox (due_at, number);
 """
 
-TABLES = ("load", "listing", "catalogue", "purchase", "value_log", "attempt", "outbox")
+TABLES = ("load", "load_part", "listing", "catalogue", "purchase", "value_log", "attempt", "outbox")
 LOG_LIMIT = 400_000
 
 

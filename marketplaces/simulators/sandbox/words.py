@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
+_ACCENT = re.compile("[\u0300-\u036f]")
 _WORD = re.compile(r"[a-z]+|[0-9]+")
 GTIN_LENGTHS = (8, 12, 13, 14)
 
 
+@lru_cache(4096)
 def plain(text: str) -> str:
     """Return a text without accents, case and punctuation: ``Açaí 1,5L`` becomes ``acai 1 5 l``."""
     flat = unicodedata.normalize("NFKD", text).casefold()
-    return " ".join(_WORD.findall("".join(c for c in flat if not unicodedata.combining(c))))
+    return " ".join(_WORD.findall(_ACCENT.sub("", flat)))
 
 
 def likeness(one: frozenset[str], other: frozenset[str]) -> float:

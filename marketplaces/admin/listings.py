@@ -1,0 +1,239 @@
+"""Listings (anúncios): the list with tabs by state, and one listing's life."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
+from unfold.decorators import action, display
+
+from hub import tenancy
+from hub.counting import CAP, capped
+from hub.portal import ScopedRelatedFilter, SellerAdmin, portal_site
+from marketplaces import causes, hints, showing
+from marketplaces.admin import sending
+from marketplaces.admin.pages import RowPage
+from marketplaces.admin.products import wanted_values
+from marketplaces.contract import Facet
+from marketplaces.desired import Translator
+from marketplaces.models import Exchange, Issue, Listing, ListingEvent, Load, Sync
+
+FOLDER = "portal/marketplaces"
+KEPT = ("connection__id__exact", "cause", "corrected", "q")
+"""What stays in the address when another tab is chosen."""
+RECENT = 1000
+"""How many of an account's exchanges are searched for one SKU."""
+
+
+class CauseFilter(DropdownFilter):
+    """Listings refused for one cause."""
+
+    title = _("cause")
+    parameter_name = "cause"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The seller's open causes."""
+        rows = Issue.objects.filter(seller_id=tenancy.actor(request).seller.pk, closed_at__isnull=True)
+        found: dict[str, str] = {}
+        for kind, field, code, params in (
+            rows.order_by("kind", "field", "code")
+            .distinct("kind", "field", "code")
+            .values_list("kind", "field", "code", "params")[:100]
+        ):
+            key = causes.SEPARATOR.join((kind, field, code))
+            found[key] = " · ".join(filter(None, (hints.hint(kind, field, params).title, code)))
+        return list(found.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Listings with an open issue of that cause."""
+        wanted = self.value()
+        if not wanted:
+            return queryset
+        rows = Issue.objects.filter(seller_id=tenancy.actor(request).seller.pk, closed_at__isnull=True)
+        return queryset.filter(pk__in=causes.with_cause(rows, wanted).values("listing_id"))
+
+
+class CorrectedFilter(DropdownFilter):
+    """Refused listings whose errors the ERP has corrected since, or has not."""
+
+    title = _("corrected")
+    parameter_name = "corrected"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """The two answers."""
+        return [("yes", _("Corrected, ready to reconnect")), ("no", _("Not corrected yet"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Only refused listings can be corrected."""
+        if self.value() not in ("yes", "no"):
+            return queryset
+        return queryset.filter(state=Listing.State.ERROR, corrected_at__isnull=self.value() == "no")
+
+
+class ListingAdmin(RowPage, SellerAdmin):
+    """The seller's listings on all accounts."""
+
+    change_form_template = f"{FOLDER}/listing.html"
+    list_before_template = f"{FOLDER}/listing_tabs.html"
+    list_display = ("show_listing", "connection", "show_state", "show_why", "show_remote", "state_at")
+    list_display_links = ("show_listing",)
+    list_filter = (
+        ("connection", ScopedRelatedFilter),
+        ("state", ChoicesDropdownFilter),
+        CauseFilter,
+        CorrectedFilter,
+    )
+    list_select_related = ("connection", "variation__product")
+    search_fields = ("variation__sku",)
+    search_help_text = _("SKU")
+    ordering = ("-id",)
+    sortable_by = ()
+    actions = ("reconnect", "disconnect")
+
+    class Media:
+        css = {"all": ("hub/marketplaces.css",)}
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Look for the beginning of a SKU or for the marketplace's own code, both by index."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        seller_id = tenancy.actor(request).seller.pk
+        found = queryset.filter(variation__seller_id=seller_id, variation__sku__startswith=term)
+        return found | queryset.filter(remote_id=term), False
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Add the tabs."""
+        return super().changelist_view(request, {"tabs": self._tabs(request), **(extra_context or {})})
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Bring the open issues of the page's listings along."""
+        changelist = super().get_changelist_instance(request)
+        shown = list(changelist.result_list)
+        said: dict[int, list[str]] = {}
+        ids = [one.pk for one in shown]
+        for issue in Issue.objects.filter(listing_id__in=ids, closed_at__isnull=True).order_by("id"):
+            title = hints.hint(issue.kind, issue.field, issue.params).title
+            if title not in said.setdefault(issue.listing_id, []):
+                said[issue.listing_id].append(title)
+        for listing in shown:
+            listing.said = said.get(listing.pk, [])
+        changelist.result_list = shown
+        return changelist
+
+    def _tabs(self, request: HttpRequest) -> list[dict[str, Any]]:
+        rows = Listing.objects.filter(seller_id=tenancy.actor(request).seller.pk)
+        account = request.GET.get("connection__id__exact", "")
+        if account.isdecimal() and len(account) < 18:
+            rows = rows.filter(connection=int(account))
+        chosen = request.GET.get("state__exact", "")
+        kept = request.GET.copy()
+        for name in list(kept):
+            if name not in KEPT:
+                del kept[name]
+        tabs = []
+        for state, label in (("", _("All")), *Listing.State.choices):
+            query = kept.copy()
+            if state:
+                query["state__exact"] = state
+            count = capped(rows.filter(state=state) if state else rows)
+            tabs.append(
+                {
+                    "title": label,
+                    "query": query.urlencode(),
+                    "count": min(count, CAP),
+                    "is_more": count > CAP,
+                    "is_current": chosen == state,
+                }
+            )
+        return tabs
+
+    @display(description=_("SKU"))
+    def show_listing(self, listing: Listing) -> SafeString:
+        """The SKU and what it is."""
+        return format_html(
+            '<span class="hub-two"><span><strong>{}</strong><span class="hub-muted">{}</span></span></span>',
+            listing.variation.sku,
+            listing.variation.product.name[:80],
+        )
+
+    @display(description=_("state"))
+    def show_state(self, listing: Listing) -> SafeString:
+        """How it stands."""
+        badge = showing.badge(listing.state, listing.get_state_display())
+        if not listing.corrected_at:
+            return badge
+        return format_html('{} <span class="mk-badge mk-success">{}</span>', badge, _("corrected"))
+
+    @display(description=_("what is wrong"))
+    def show_why(self, listing: Any) -> str:
+        """The first causes."""
+        return " · ".join(listing.said[:3]) + ("…" if len(listing.said) > 3 else "") or "–"
+
+    @display(description=_("at the marketplace"))
+    def show_remote(self, listing: Listing) -> SafeString | str:
+        """Its code there, with a link where there is a page."""
+        if listing.url:
+            return format_html(
+                '<a class="mk-link" href="{}" target="_blank" rel="noreferrer noopener">{}</a>',
+                listing.url,
+                listing.remote_id or _("see it"),
+            )
+        return listing.remote_id or "–"
+
+    @action(description=_("Reconnect…"), permissions=["operate"])
+    def reconnect(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
+        """Send the chosen listings again."""
+        return sending.of_listings(request, Load.Action.RECONNECT, queryset)
+
+    @action(description=_("Disconnect…"), permissions=["operate"])
+    def disconnect(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
+        """Take the chosen listings off sale."""
+        return sending.of_listings(request, Load.Action.DISCONNECT, queryset)
+
+    def page(self, request: HttpRequest, obj: Listing) -> Mapping[str, Any]:
+        """A listing's life."""
+        variation = obj.variation
+        syncs = {one.facet: one for one in Sync.objects.filter(listing=obj)}
+        wanted = wanted_values(variation, variation.product)
+        issues = list(Issue.objects.filter(listing=obj).order_by("-id")[:200])
+        draft = Translator(obj.connection).draft(variation)
+        return {
+            "title": variation.sku,
+            "listing": obj,
+            "syncs": [
+                (facet, showing.FACETS[facet], syncs[facet], wanted.get(facet, ""))
+                for facet in Facet
+                if facet in syncs
+            ],
+            "events": ListingEvent.objects.filter(listing=obj).select_related("load").order_by("-id")[:100],
+            "open_issues": [_with_words(one) for one in issues if one.closed_at is None],
+            "closed_issues": [_with_words(one) for one in issues if one.closed_at is not None],
+            "verdict": [hints.hint(one.kind, one.field, one.params) for one in draft.issues],
+            "exchanges": _exchanges(obj),
+            "may_operate": tenancy.may(request, "operate"),
+        }
+
+
+def _with_words(issue: Issue) -> tuple[Issue, hints.Hint]:
+    return issue, hints.hint(issue.kind, issue.field, issue.params)
+
+
+def _exchanges(listing: Listing) -> list[Exchange]:
+    """Return the newest exchanges that name the SKU, among the account's most recent ones."""
+    recent = Exchange.objects.filter(seller_id=listing.seller_id, connection=listing.connection_id)
+    newest = recent.order_by("-id").values("pk")[:RECENT]
+    about = Exchange.objects.filter(pk__in=newest, request_body__contains=listing.variation.sku)
+    return list(about.order_by("-id").defer("request_body", "response_body")[:8])
+
+
+portal_site.register(Listing, ListingAdmin)
+portal_site.menu("marketplaces", _("Listings"), "storefront", "marketplaces_listing_changelist", order=20)

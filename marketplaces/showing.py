@@ -1,0 +1,91 @@
+"""The words and colours of states, values and problems on the marketplaces' screens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from hub.panels import brl
+from marketplaces.contract import Facet
+from marketplaces.models import Connection, Listing, Load, LoadItem, Submission
+
+TONES: Mapping[str, str] = {
+    Listing.State.WAITING: "info",
+    Listing.State.PROCESSING: "info",
+    Listing.State.CATALOGUING: "warning",
+    Listing.State.CONNECTED: "success",
+    Listing.State.ERROR: "danger",
+    Listing.State.DISCONNECTED: "quiet",
+    LoadItem.State.DONE: "success",
+    LoadItem.State.REPLACED: "quiet",
+    Load.State.QUEUED: "info",
+    Load.State.RUNNING: "info",
+    Connection.Status.ACTIVE: "success",
+    Connection.Status.NEEDS_CREDENTIALS: "danger",
+    Connection.Status.PAUSED: "warning",
+    Submission.State.SENT: "info",
+    Submission.State.LOST: "danger",
+}
+
+LISTING_STATES: tuple[tuple[str, Any], ...] = (
+    (Listing.State.CONNECTED, _("connected")),
+    (Listing.State.ERROR, _("with errors")),
+    (Listing.State.WAITING, _("waiting")),
+    (Listing.State.PROCESSING, _("processing")),
+    (Listing.State.CATALOGUING, _("being catalogued")),
+    (Listing.State.DISCONNECTED, _("disconnected")),
+)
+"""The states of many listings, in the order people ask about them."""
+
+PROBLEMS: Mapping[str, Any] = {
+    "Unavailable": _("The marketplace does not answer. We try again by ourselves."),
+    "Throttled": _("The marketplace asks us to slow down. We go on by ourselves."),
+    "Refused": _("The marketplace refused a request."),
+    "UnexpectedAnswer": _("The marketplace answered something we do not understand. Our staff can see it."),
+    "SealBroken": _("The stored credentials cannot be opened. Enter them again."),
+}
+
+FACETS: Mapping[str, Any] = {
+    Facet.CONTENT: _("Content"),
+    Facet.PRICE: _("Price"),
+    Facet.STOCK: _("Stock"),
+}
+
+
+def badge(state: str, text: Any, title: Any = "") -> SafeString:
+    """Show a state in its colour."""
+    return format_html(
+        '<span class="mk-badge mk-{}" title="{}">{}</span>', TONES.get(state, "quiet"), title, text
+    )
+
+
+def problem(connection: Connection) -> str:
+    """Say in plain words what stands between the hub and the marketplace; empty when nothing does."""
+    if connection.status == Connection.Status.NEEDS_CREDENTIALS:
+        return str(_("The marketplace refuses the credentials. Enter new ones."))
+    if not connection.last_error:
+        return ""
+    kind = connection.last_error.partition(":")[0]
+    return str(PROBLEMS.get(kind, _("Something unexpected happened. Our staff can see it.")))
+
+
+def synced(facet: str, value: str) -> str:
+    """Write a sync row's value for people: a price with its "from" price, a quantity; a dash for none."""
+    if not value:
+        return "–"
+    try:
+        if facet == Facet.PRICE:
+            price, _slash, list_price = value.partition("/")
+            words = brl(Decimal(price))
+            return f"{brl(Decimal(list_price))} → {words}" if list_price not in ("", price) else words
+        if facet == Facet.STOCK:
+            return number_format(int(value), use_l10n=True, force_grouping=True)
+    except (InvalidOperation, ValueError):
+        return value
+    return value

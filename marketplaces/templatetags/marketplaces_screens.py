@@ -1,0 +1,56 @@
+"""How states, times and sync values look on the marketplaces' screens."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from marketplaces import showing
+
+register = template.Library()
+
+
+@register.filter
+def badge(row: Any) -> SafeString:
+    """Show the state (or status) of a listing, load, item, connection or submission."""
+    field = "status" if hasattr(row, "status") else "state"
+    return showing.badge(getattr(row, field), getattr(row, f"get_{field}_display")())
+
+
+@register.filter
+def since(moment: datetime | None) -> SafeString | str:
+    """Show a moment as people say it, with the exact one on hover; a dash for none."""
+    if moment is None:
+        return "–"
+    exact = date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
+    return format_html(
+        '<time class="hub-num" datetime="{}" title="{}">{}</time>',
+        moment.isoformat(timespec="seconds"),
+        exact,
+        naturaltime(moment),
+    )
+
+
+@register.filter
+def exactly(moment: datetime | None) -> str:
+    """Show a moment to the second; a dash for none."""
+    return "–" if moment is None else timezone.localtime(moment).strftime("%d/%m/%Y %H:%M:%S")
+
+
+@register.filter
+def synced(value: str, facet: str) -> str:
+    """Show a sync row's value as people read it; a dash for none."""
+    return showing.synced(facet, value)
+
+
+@register.filter
+def percent(part: int, whole: int) -> int:
+    """Return a part of a whole in per cent, 0 of nothing."""
+    return round(100 * part / whole) if whole else 0

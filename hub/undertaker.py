@@ -44,13 +44,13 @@ def bury(run_file: Path, grace: float = GRACE_SECONDS) -> int:
     mark = read_mark(run_file)
     if mark is None:
         return 0
-    found = _marked(mark)
+    found = marked(mark)
     for pid in filter(_is_leader, found):
         _send(pid, signal.SIGTERM)
     deadline = time.monotonic() + grace
-    while any(map(_is_leader, _marked(mark))) and time.monotonic() < deadline:
+    while any(map(_is_leader, marked(mark))) and time.monotonic() < deadline:
         time.sleep(0.1)
-    while left := _marked(mark):
+    while left := marked(mark):
         for pid in left:
             _send(pid, signal.SIGKILL)
         time.sleep(0.05)
@@ -58,7 +58,7 @@ def bury(run_file: Path, grace: float = GRACE_SECONDS) -> int:
     return len(found)
 
 
-def _marked(mark: str) -> list[int]:
+def marked(mark: str) -> list[int]:
     """The living processes that carry the mark."""
     needle = f"{MARK}={mark}".encode()
     found = []

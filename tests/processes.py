@@ -121,7 +121,7 @@ class Product:
 
     def everybody(self) -> list[int]:
         """Every living process of this product, its database's included."""
-        ours = undertaker._marked(self.mark) if self.mark else []
+        ours = undertaker.marked(self.mark) if self.mark else []
         return [*ours, *self._database_processes()]
 
     # --- doors ---------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ class Hub:
 
     def processes(self) -> list[int]:
         mark = undertaker.read_mark(self.data / "run.json")
-        return undertaker._marked(mark) if mark else []
+        return undertaker.marked(mark) if mark else []
 
     def database_processes(self) -> list[int]:
         return localpg._server_processes(localpg.default_root(self.data) / "18")

@@ -200,7 +200,7 @@ def _create_cluster(provider: Provider, data: Path, owner: pwd.struct_passwd | N
 
 def _ensure_database(socket_dir: Path, name: str) -> None:
     with psycopg.connect(
-        host=str(socket_dir), port=PORT, user=USER, dbname="postgres", autocommit=True
+        host=str(socket_dir), port=PORT, user=USER, dbname="postgres", autocommit=True, connect_timeout=10
     ) as connection:
         if not connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -42,6 +43,8 @@ class Command(BaseCommand):
     help = "Run the whole hub in the foreground: database, web, dispatcher, workers and simulators."
 
     def handle(self, *args: object, **options: object) -> None:
+        # Until the supervisor takes over, a stop order ends us in order too: the database is given back.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         run_file = settings.HUB_DATA / "run.json"
         with only_one_run(settings.HUB_DATA / "run.lock"):
             if read := undertaker.bury(run_file):

@@ -6,6 +6,8 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from hub.api.chunked import with_lengths
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hub.settings")
 
-application = get_wsgi_application()
+application = with_lengths(get_wsgi_application())

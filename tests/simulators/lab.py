@@ -17,6 +17,7 @@ from marketplaces.adapters.sandbox import MARKETPLACE, SandboxCredentials
 from marketplaces.adapters.sandbox.adapter import SandboxAdapter
 from marketplaces.contract import ContentItem
 from marketplaces.simulators.sandbox import SandboxSimulator, Settings
+from marketplaces.simulators.sandbox.webhooks import sign
 from marketplaces.simulators.sandbox.words import gtin_digit, is_nfe_key
 
 TAXONOMY = Path(__file__).with_name("taxonomy.json")
@@ -158,7 +159,7 @@ class SandboxBench:
         return SandboxCredentials(self.seller.key, self.seller.secret)
 
     def bad_credentials(self) -> SandboxCredentials:
-        return SandboxCredentials("nobody’s key".replace("’", "'"), "wrong")
+        return SandboxCredentials("nobody's key", "wrong")
 
     def impatient(self, seconds: float) -> SandboxAdapter:
         return SandboxAdapter(
@@ -240,8 +241,6 @@ class SandboxBench:
 
     def signed(self, body: bytes, at: float | None = None) -> dict[str, str]:
         """Return the headers of a webhook the marketplace signed at a moment."""
-        from marketplaces.simulators.sandbox.webhooks import sign
-
         moment = time.time() if at is None else at
         return {"X-Sandbox-Signature": sign(self.seller.secret, int(moment), body)}
 

@@ -169,6 +169,11 @@ def test_faults_can_be_called_off(ana: Seller) -> None:
     assert ana.call("GET", "/v1/account").status_code == 200
 
 
+def test_no_web_page_reaches_the_controls(ana: Seller) -> None:
+    answer = requests.post(f"{ana.sim.url}/_control/reset", headers={"Origin": ana.sim.url}, timeout=5)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "SBX-LOCAL")
+
+
 def test_a_slow_call_does_not_hold_up_the_others(ana: Seller) -> None:
     ana.sim.add_fault(kind="slow", seconds=1.0, match="/v1/categories")
     slow = requests.Session()

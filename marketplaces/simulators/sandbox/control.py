@@ -270,8 +270,9 @@ _CHANGE = re.compile(r"/_control/orders/(?P<id>[^/]+)/(?P<action>cancel|approve)
 
 def respond(control: Control, request: Request) -> Response:
     """Answer one call of the control API; raises Problem."""
-    if not request.is_local:
-        raise Problem(403, "SBX-LOCAL", "O controle só atende a própria máquina.")
+    # A browser names the page that calls: no web page has any business here, not even on this machine.
+    if not request.is_local or "origin" in request.headers:
+        raise Problem(403, "SBX-LOCAL", "O controle só atende programas da própria máquina.")
     matched = _CHANGE.fullmatch(request.path)
     if matched and request.method == "POST":
         change = control.cancel_order if matched["action"] == "cancel" else control.approve_order

@@ -212,9 +212,10 @@ class Store:
 
 
 def load_settings(db: sqlite3.Connection, base: Settings) -> Settings:
-    """Return the settings kept in the file over `base`."""
-    kept = {row["name"]: json.loads(row["value"]) for row in db.execute("SELECT name, value FROM setting")}
-    return base.changed(kept)
+    """Return the settings kept in the file over `base`; one that another version kept is passed over."""
+    known = {item.name for item in fields(base)}
+    rows = db.execute("SELECT name, value FROM setting")
+    return base.changed({row["name"]: json.loads(row["value"]) for row in rows if row["name"] in known})
 
 
 def save_settings(db: sqlite3.Connection, settings: Settings) -> None:

@@ -20,7 +20,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, 
 from unfold.decorators import display
 
 from hub import start_page, tenancy
-from hub.counting import capped, capped_words
+from hub.counting import capped_words
 from hub.models import Seller
 from hub.panels import Panel, PanelPage, brl, panel
 from hub.portal import ScopedRelatedFilter, SellerAdmin, portal_site
@@ -136,13 +136,13 @@ class OrderColumns:
     @display(description=gettext_lazy("dispatch"))
     def show_dispatch(self, order: Order) -> SafeString:
         """How long until the parcel must leave; in red once it should have left."""
-        return dispatch_clock(order)
+        return dispatch_clock(order) or SafeString("–")
 
 
 def dispatch_clock(order: Order) -> SafeString:
-    """Say how long until dispatch, or by how much it is late; a dash once it no longer matters."""
+    """Say how long until dispatch, or by how much it is late; nothing once it no longer matters."""
     if order.dispatch_by is None or order.status_type not in TO_DISPATCH:
-        return SafeString("–")
+        return SafeString("")
     if order.dispatch_by < timezone.now():
         words = _("%(time)s late") % {"time": timesince(order.dispatch_by, depth=1)}
         return format_html('<strong class="text-red-700 dark:text-red-400">{}</strong>', words)
@@ -306,19 +306,19 @@ def order_cards(seller: Seller) -> list[start_page.Card]:
             tone="warning" if oldest and (timezone.now() - oldest).total_seconds() > 1800 else "",
         ),
         start_page.Card(
-            title=_("Refused by the marketplace"),
+            title=_("Order updates refused"),
             value=capped_words(refused),
             link=f"{orders_url}?needs=refused",
             icon="block",
-            note=_("Invoices, shipments and other news it did not accept"),
-            tone="danger" if capped(refused, 1) else "",
+            note=_("Invoices, shipments and other news a marketplace did not accept"),
+            tone="danger" if refused.exists() else "",
         ),
         start_page.Card(
             title=_("Dispatch overdue"),
             value=capped_words(late),
             link=f"{orders_url}?needs=overdue",
             icon="local_shipping",
-            tone="danger" if capped(late, 1) else "",
+            tone="danger" if late.exists() else "",
         ),
     ]
 

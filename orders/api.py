@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import PermissionDenied
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from catalog import values
 from hub.api.errors import Malformed
 from hub.api.paging import page_of
-from hub.api.parsing import unwrap
+from hub.api.parsing import JSONBodyParser, unwrap
 from hub.api.schema import errors, in_path, nothing
 from hub.api.views import SellerView, done
 from hub.refusals import Refusal, Unknown
+from marketplaces.contract import InvoiceNote
 from orders import payloads, queue, schema, services, wire
 from orders.errors import ForTestAccounts
 from orders.filters import orders_asked_for
@@ -35,6 +38,7 @@ class OrdersView(SellerView):
     """The list of orders; and, for test accounts, a way to make one."""
 
     @extend_schema(
+        operation_id="orders_list",
         summary="List orders, newest first",
         description="To take orders in, use the queue: the list may be changing under your pages.",
         parameters=[
@@ -81,7 +85,7 @@ class OrderView(SellerView):
         return Response(wire.order_json(order))
 
 
-def step(summary: str, body: type[Any]) -> Any:
+def step(summary: str, body: Any) -> Any:
     """Describe a call that moves an order."""
     return extend_schema(
         summary=summary,
@@ -121,12 +125,22 @@ class ApprovalView(StepView):
 
 
 class InvoiceView(StepView):
-    @step("Invoice an order", schema.InvoiceBody)
+    """The NF-e's key as JSON, or its whole XML as a form with a file."""
+
+    parser_classes = [MultiPartParser, JSONBodyParser]
+
+    @step(
+        "Invoice an order",
+        {"application/json": schema.InvoiceBody, "multipart/form-data": schema.InvoiceForm},
+    )
     def post(self, request: Request, code: str) -> HttpResponse:
-        body = self.body()
-        services.invoice(
-            self.seller, code, invoice=payloads.to_invoice(body), status_code=payloads.to_status(body)
-        )
+        if isinstance(request.data, QueryDict):
+            body: Mapping[str, Any] = request.data
+            invoice: InvoiceNote | None = payloads.to_invoice_file(body)
+        else:
+            body = self.body()
+            invoice = payloads.to_invoice(body)
+        services.invoice(self.seller, code, invoice=invoice, status_code=payloads.to_status(body))
         return done(201)
 
 

@@ -59,4 +59,4 @@ def take_page(connection: Connection, remotes: Sequence[RemoteOrder]) -> None:
         except Exception as error:
             logger.exception("connection %s: order %r is kept as it came", connection.pk, remote.remote_id)
             # What cannot even be kept raises here: the bookmark stays, and the lane shows it to staff.
-            services.keep_raw(connection, remote, type(error).__name__)
+            services.keep_raw(connection, remote.remote_id, remote.raw, type(error).__name__)

@@ -6,11 +6,14 @@ readers raise Refusal (422) or Incomplete (400).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+from django.core.files import File
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
@@ -23,6 +26,10 @@ from orders.services import TestItem, TestOrder
 ITEM_LIMIT = 99_999
 TRACKING_LIMIT = 100
 NAME_LIMIT = 150
+XML_LIMIT = 1024 * 1024
+_KEY_IN_XML = re.compile(
+    r"""<infNFe\s[^>]{0,300}?\bId=["']NFe(?P<id>\d{44})["']|<chNFe>(?P<protocol>\d{44})</chNFe>""", re.ASCII
+)
 
 
 def to_status(body: Mapping[str, Any]) -> str:
@@ -36,8 +43,10 @@ def to_status(body: Mapping[str, Any]) -> str:
 def to_invoice(body: Mapping[str, Any]) -> InvoiceNote | None:
     """Read `invoice`; None where there is none. Its key is checked by the service."""
     said = _object("invoice", body.get("invoice"))
-    if not said:
-        return None
+    return _invoice(said) if said else None
+
+
+def _invoice(said: Mapping[str, Any]) -> InvoiceNote:
     key = _text("invoice.key", said.get("key"), 100)
     if not key:
         raise Incomplete(_("Required fields: %(fields)s") % {"fields": "invoice.key"})
@@ -48,6 +57,28 @@ def to_invoice(body: Mapping[str, Any]) -> InvoiceNote | None:
         line=_text("invoice.line", said.get("line"), 10),
         volumes=_counted("invoice.volume_qty", said.get("volume_qty")),
     )
+
+
+def to_invoice_file(form: Mapping[str, Any]) -> InvoiceNote:
+    """Read an invoice that comes as a form with the NF-e's XML in `file`, as orders of the
+    marketplace's own carrier need it. The key is the one inside the XML.
+    """
+    file = form.get("file")
+    if not isinstance(file, File):
+        raise Incomplete(_("Required fields: %(fields)s") % {"fields": "file"})
+    if (file.size or 0) > XML_LIMIT:
+        raise Refusal(_("The XML is too large."))
+    try:
+        xml = file.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Refusal(_("The XML must be in UTF-8.")) from None
+    # The file is not parsed: nothing but the key is ours to read, and XML from strangers bites.
+    found = _KEY_IN_XML.search(xml)
+    if found is None or "\x00" in xml:
+        raise Refusal(_("The file is not the XML of an NF-e: it has no access key."))
+    key = found["id"] or found["protocol"]
+    said = {name: form.get(name) for name in ("issue_date", "volume_qty")}
+    return replace(_invoice({**said, "key": key}), xml=xml)
 
 
 def to_shipment(body: Mapping[str, Any]) -> ShipmentNote | None:

@@ -197,6 +197,12 @@ class InvoiceBody(StatusBody):
     invoice = InvoiceIn(required=False)
 
 
+class InvoiceForm(StatusBody):
+    file = s.FileField(help_text="The NF-e's XML.")
+    issue_date = s.DateTimeField(required=False)
+    volume_qty = s.IntegerField(required=False)
+
+
 class ShipmentBody(StatusBody):
     class ShipmentIn(s.Serializer[Any]):
         code = s.CharField(required=False)

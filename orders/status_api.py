@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import CharField, ListField
 
 from catalog import values
 from hub.api.parsing import unwrap
@@ -21,6 +20,7 @@ from orders import flow, schema, statuses
 from orders.models import Order, Status
 
 CODE = in_path("code", "The status code.")
+TEXTS = {"type": "array", "items": {"type": "string"}}
 
 
 def _json(status: Status) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class StatusView(SellerView):
 
 
 class StatusTypesView(SellerView):
-    @extend_schema(summary="List the status types", responses={200: ListField(child=CharField()), **errors()})
+    @extend_schema(summary="List the status types", responses={200: TEXTS, **errors()})
     def get(self, request: Request) -> Response:
         return Response(list(flow.STATUS_TYPES))
 
@@ -91,7 +91,7 @@ class SaleSystemsView(SellerView):
     @extend_schema(
         summary="List the account's channels",
         description="The names of its connections, and of the channels its orders came from.",
-        responses={200: ListField(child=CharField()), **errors()},
+        responses={200: TEXTS, **errors()},
     )
     def get(self, request: Request) -> Response:
         connected = Connection.objects.filter(seller_id=self.seller_id).values_list("name", flat=True)

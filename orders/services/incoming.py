@@ -309,12 +309,12 @@ def _accept(connection: Connection, taken: list[_Taken]) -> None:
         engine.nudge(connection.pk, Lane.Kind.FULFILMENT.value)
 
 
-def keep_raw(connection: Connection, remote: RemoteOrder, problem: str) -> Order | None:
+def keep_raw(connection: Connection, remote_id: str, raw: Mapping[str, Any], problem: str) -> Order | None:
     """Keep an order that could not be taken, so that a person sees it; None when it is kept already.
 
     It is not offered to the ERP. Its next change at the marketplace is tried again as a whole.
     """
-    remote_id = clean(remote.remote_id)
+    remote_id = clean(remote_id)
     note = _("The order could not be read and was kept as it came: %(problem)s") % {"problem": problem}
     with transaction.atomic():
         Connection.objects.select_for_update(no_key=True).only("pk").get(pk=connection.pk)
@@ -330,7 +330,7 @@ def keep_raw(connection: Connection, remote: RemoteOrder, problem: str) -> Order
                 status_code=flow.STANDARD_CODE[flow.NEW],
                 sync_status=Order.SyncStatus.ERROR,
                 placed_at=timezone.now(),
-                raw=jsonable(remote.raw),
+                raw=jsonable(raw),
             )
         elif order.events.filter(note=note).exists():
             return None

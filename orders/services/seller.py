@@ -59,7 +59,7 @@ def invoice(
             raise Refusal(_not_in(order, flow.APPROVED))
         if invoice is not None:
             row = _keep_invoice(order, invoice, source)
-            notices.make(order, Notice.Action.INVOICE, notices.of_invoice(row))
+            notices.make(order, Notice.Action.INVOICE, notices.of_invoice(row, invoice.xml))
         elif not order.invoices.exists():
             raise Refusal(_("The invoice's key (invoice.key) is missing."))
         asked = bool(status_code) and to.type == flow.INVOICED

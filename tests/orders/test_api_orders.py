@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
 from hub.models import Seller
@@ -409,10 +410,72 @@ def test_orders_are_leased_and_acknowledged_in_batches(erp: APIClient, connectio
     assert post(erp, "/queues/orders/lease", {"limit": 1000}).status_code == 422
 
 
-def test_a_multipart_invoice_is_refused_clearly(erp: APIClient, order: Order) -> None:
-    answer = erp.post(url(order.code, "/invoice"), {"status": "order_invoiced"}, format="multipart")
-    assert answer.status_code in (415, 422)
+def nfe_file(text: str) -> SimpleUploadedFile:
+    return SimpleUploadedFile("nota.xml", text.encode(), content_type="text/xml")
+
+
+def test_an_invoice_may_come_as_xml(erp: APIClient, order: Order) -> None:
+    xml = f'<?xml version="1.0"?><NFe><infNFe versao="4.00" Id="NFe{make.nfe_key(7)}"/></NFe>'
+    form = {"file": nfe_file(xml), "status": "order_invoiced", "volume_qty": "2", "issue_date": "2026-03-02"}
+    answer = erp.post(url(order.code, "/invoice"), form, format="multipart")
+    assert answer.status_code == 201, answer.content
+    data = erp.get(url(order.code)).json()
+    assert data["status"]["type"] == "INVOICED"
+    assert [(one["key"], one["volume_qty"]) for one in data["invoices"]] == [(make.nfe_key(7), 2)]
+    assert Notice.objects.get().payload["xml"] == xml
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        ({"status": "order_invoiced"}, 400),
+        ({"file": "no file"}, 400),
+        ({"file": nfe_file("<xml/>")}, 422),
+        ({"file": nfe_file("<chNFe>" + "9" * 44 + "</chNFe>")}, 422),
+        ({"file": nfe_file("x" * 1024 * 1025)}, 422),
+    ],
+)
+def test_a_form_without_a_real_nfe_is_refused(
+    erp: APIClient, order: Order, form: dict[str, Any], status: int
+) -> None:
+    answer = erp.post(url(order.code, "/invoice"), form, format="multipart")
+    assert answer.status_code == status, answer.content
     assert isinstance(answer.json()["error"], str)
+    assert not order.invoices.exists()
+
+
+def test_only_the_invoice_may_come_as_a_form(erp: APIClient, order: Order) -> None:
+    assert erp.post(url(order.code, "/cancel"), {"status": ""}, format="multipart").status_code == 415
+
+
+def test_statuses_are_listed_added_changed_and_removed(erp: APIClient, order: Order) -> None:
+    standard = erp.get("/statuses").json()
+    assert {"code": "order_canceled", "label": "Cancelado (SkyHub)", "type": "CANCELED"} in standard
+    assert len(standard) == 7
+    assert (
+        post(erp, "/statuses", {"status": {"code": "4", "label": "Pago", "type": "APPROVED"}}).status_code
+        == 201
+    )
+    assert erp.put("/statuses/4", {"status": {"label": "Pago!"}}, format="json").status_code == 204
+    assert {"code": "4", "label": "Pago!", "type": "APPROVED"} in erp.get("/statuses/").json()
+    for method, path, body, status in [
+        ("post", "/statuses", {"status": {"code": "4", "label": "x", "type": "APPROVED"}}, 422),
+        ("post", "/statuses", {"status": {"code": "5", "label": "x", "type": "CANCELLED"}}, 422),
+        ("post", "/statuses", {}, 400),
+        ("put", "/statuses/nope", {"status": {"label": "x"}}, 404),
+        ("delete", "/statuses/order_canceled", None, 422),
+        ("delete", "/statuses/nope", None, 404),
+        ("delete", "/statuses/4", None, 204),
+        ("delete", "/statuses/4", None, 404),
+    ]:
+        assert getattr(erp, method)(path, body, format="json").status_code == status, (method, path)
+    assert len(erp.get("/statuses").json()) == 7
+
+
+def test_types_and_channels_are_lists_of_texts(erp: APIClient, stranger: APIClient, order: Order) -> None:
+    assert {"NEW", "APPROVED", "CANCELED", "SHIPMENT_EXCEPTION"} <= set(erp.get("/status_types").json())
+    assert erp.get("/sale_systems").json() == ["Lojas Sandbox"]
+    assert stranger.get("/sale_systems").json() == []
 
 
 def test_bad_bodies_are_client_errors(erp: APIClient, order: Order) -> None:

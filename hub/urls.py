@@ -27,6 +27,7 @@ urlpatterns = [
     path("", include("hub.api.urls")),
     path("", include("catalog.urls")),
     path("hooks/<uuid:public_id>", webhooks.receive, name="hook"),
+    path("", include("marketplaces.urls")),
     path("", include("orders.urls")),
 ]
 

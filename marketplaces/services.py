@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from catalog.models import Variation
 from hub.models import Seller, User
+from hub.refusals import Refusal
 from marketplaces import engine, taxonomy
 from marketplaces.contract import (
     ContentPublisher,
@@ -33,8 +34,8 @@ from marketplaces.models.account import open_adapter
 logger = logging.getLogger(__name__)
 
 
-class NotPossible(Exception):
-    """The request makes no sense now; the message is a sentence for the person who asked."""
+class NotPossible(Refusal):
+    """The request makes no sense now."""
 
 
 def try_credentials(marketplace: Marketplace, values: Mapping[str, str]) -> str:

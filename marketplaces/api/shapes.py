@@ -1,0 +1,179 @@
+"""How connections, listings, loads and issues look on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count
+from django.utils import timezone
+
+from marketplaces import hints
+from marketplaces.contract import Facet
+from marketplaces.models import Connection, Issue, Listing, Load, LoadItem, Sync
+
+
+def moment(at: datetime | None) -> str | None:
+    """Return a time with Brazil's offset, to the second."""
+    return timezone.localtime(at).isoformat(timespec="seconds") if at else None
+
+
+def connections(rows: Sequence[Connection]) -> list[dict[str, Any]]:
+    """Describe connections with their listings counted by state; credentials never appear."""
+    counts: dict[int, dict[str, int]] = {}
+    for connection_id, state, number in (
+        Listing.objects.filter(connection__in=rows)
+        .order_by()
+        .values_list("connection_id", "state")
+        .annotate(n=Count("id"))
+    ):
+        counts.setdefault(connection_id, {})[state] = number
+    return [
+        {
+            "name": one.name,
+            "marketplace": one.marketplace_id,
+            "account": one.account_id,
+            "status": one.status,
+            "sync": {
+                "stock": one.sync_stock,
+                "price": one.sync_price,
+                "orders": one.sync_orders,
+                "content": one.sync_content,
+                "reconnect": one.auto_reconnect,
+            },
+            "listings": {state: counts.get(one.pk, {}).get(state, 0) for state in Listing.State.values},
+            "last_answer_at": moment(one.last_ok_at),
+            "last_problem": one.last_error or None,
+            "last_problem_at": moment(one.last_error_at) if one.last_error else None,
+        }
+        for one in rows
+    ]
+
+
+def listings(rows: Sequence[Listing]) -> list[dict[str, Any]]:
+    """Describe listings (variation, product and connection loaded) with facets and open issues."""
+    ids = [one.pk for one in rows]
+    facets: dict[int, dict[str, Any]] = {}
+    for sync in Sync.objects.filter(listing_id__in=ids):
+        facets.setdefault(sync.listing_id, {})[sync.facet] = _facet(sync)
+    open_issues = _by_listing(Issue.objects.filter(listing_id__in=ids, closed_at__isnull=True).order_by("id"))
+    return [
+        {
+            "sku": one.variation.sku,
+            "product_sku": one.variation.product.sku,
+            "connection": one.connection.name,
+            "state": one.state,
+            "state_at": moment(one.state_at),
+            "mode": one.mode,
+            "code": one.remote_id or None,
+            "url": one.url or None,
+            "load": one.load.number if one.load else None,
+            "corrected_at": moment(one.corrected_at),
+            **{facet.value: facets.get(one.pk, {}).get(facet.value) for facet in Facet},
+            "issues": open_issues.get(one.pk, []),
+        }
+        for one in rows
+    ]
+
+
+def _facet(sync: Sync) -> dict[str, Any]:
+    """The four stamps: received, queued, sent, seen."""
+    return {
+        "state": facet_state(sync),
+        "sent": sync.sent_value or None,
+        "confirmed": sync.confirmed_value or None,
+        "seen": sync.seen_value or None,
+        "received_at": moment(sync.received_at),
+        "queued_at": moment(sync.queued_at),
+        "sent_at": moment(sync.sent_at),
+        "confirmed_at": moment(sync.confirmed_at),
+        "seen_at": moment(sync.seen_at),
+        "superseded": sync.superseded,
+    }
+
+
+def facet_state(sync: Sync) -> str:
+    """Return one word for where a facet stands; there is a word for every case."""
+    if sync.submission_id is not None:
+        return "sent"
+    if sync.due_at is not None:
+        return "due"
+    if sync.confirmed_version == sync.wanted_version:
+        return "confirmed"
+    if sync.refused_version == sync.wanted_version:
+        return "refused"
+    return "waits_for_reconnect" if sync.facet == Facet.CONTENT.value else "off"
+
+
+def issue(row: Issue) -> dict[str, Any]:
+    """Describe one issue: the field, the sentence, the way out, and the marketplace's own words."""
+    words = hints.hint(row.kind, row.field, row.params)
+    return {
+        "facet": row.facet,
+        "code": row.kind,
+        "field": row.field,
+        "message": words.title,
+        "fix": words.fix,
+        "who": words.fixer,
+        "said_by": row.origin,
+        "marketplace_code": row.code or None,
+        "marketplace_message": row.message or None,
+        "allowed": row.params.get("allowed"),
+        "times": row.times,
+        "first_seen_at": moment(row.first_seen_at),
+        "last_seen_at": moment(row.created_at),
+        "closed_at": moment(row.closed_at),
+        "closed_because": row.closed_because or None,
+    }
+
+
+def _by_listing(rows: Iterable[Issue]) -> dict[int, list[dict[str, Any]]]:
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row.listing_id, []).append(issue(row))
+    return found
+
+
+def loads(rows: Sequence[Load]) -> list[dict[str, Any]]:
+    """Describe loads (connection loaded) with their items counted by state."""
+    counts: dict[int, dict[str, int]] = {}
+    for load_id, state, number in (
+        LoadItem.objects.filter(load__in=rows)
+        .order_by()
+        .values_list("load_id", "state")
+        .annotate(n=Count("id"))
+    ):
+        counts.setdefault(load_id, {})[state] = number
+    return [load(one, counts.get(one.pk, {})) for one in rows]
+
+
+def load(row: Load, counts: Mapping[str, int]) -> dict[str, Any]:
+    """Describe one load."""
+    return {
+        "number": row.number,
+        "action": row.action,
+        "connection": row.connection.name,
+        "started_by": row.origin,
+        "state": row.state,
+        "total": row.total,
+        "items": {state: counts.get(state, 0) for state in LoadItem.State.values},
+        "created_at": moment(row.created_at),
+        "first_sent_at": moment(row.first_sent_at),
+        "finished_at": moment(row.finished_at),
+    }
+
+
+def load_items(row: Load, items: Sequence[LoadItem]) -> list[dict[str, Any]]:
+    """Describe a load's items with what was said of each in this load."""
+    ids = [one.listing_id for one in items if one.listing_id is not None]
+    said = _by_listing(Issue.objects.filter(load=row, listing_id__in=ids).order_by("id"))
+    return [
+        {
+            "sku": one.sku,
+            "state": one.state,
+            "updated_at": moment(one.updated_at),
+            "issues": said.get(one.listing_id, []) if one.listing_id else [],
+        }
+        for one in items
+    ]

@@ -1,0 +1,18 @@
+"""Addresses of the hub's own endpoints, each with or without a slash at its end."""
+
+from __future__ import annotations
+
+from django.urls import re_path
+
+from marketplaces.api import views
+
+urlpatterns = [
+    re_path(r"^connections/?$", views.ConnectionsView.as_view()),
+    re_path(r"^connections/(?P<name>[^/]+)/?$", views.ConnectionView.as_view()),
+    re_path(r"^listings/?$", views.ListingsView.as_view()),
+    re_path(r"^loads/?$", views.LoadsView.as_view()),
+    re_path(r"^loads/(?P<number>[0-9]{1,10})/?$", views.LoadView.as_view()),
+    re_path(r"^loads/(?P<number>[0-9]{1,10})/items/?$", views.LoadItemsView.as_view()),
+    re_path(r"^issues/?$", views.IssuesView.as_view()),
+    re_path(r"^issues/causes/?$", views.CausesView.as_view()),
+]

@@ -1,0 +1,204 @@
+"""/connections, /listings, /loads and /issues: an ERP can do what a seller can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from marketplaces.models import Listing, Load
+from marketplaces.simulators.sandbox import SandboxSimulator
+from tests import make
+from tests.marketplaces.shop import FAST, Shop, change_product, open_shop
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Erp:
+    """An ERP with a seller's key."""
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        self._client, self._headers = Client(raise_request_exception=False), headers
+
+    def get(self, path: str, **params: Any) -> Any:
+        return self._client.get(path, params, headers=self._headers)
+
+    def post(self, path: str, body: Any) -> Any:
+        return self._client.post(path, body, content_type="application/json", headers=self._headers)
+
+
+@pytest.fixture
+def shop(db: None) -> Iterator[Shop]:
+    with SandboxSimulator(settings=FAST) as sandbox:
+        yield open_shop(sandbox, "Ana")
+
+
+@pytest.fixture
+def erp(shop: Shop) -> Erp:
+    return Erp(make.make_api_headers(shop.seller))
+
+
+@pytest.fixture
+def stranger(shop: Shop) -> Erp:
+    return Erp(make.make_api_headers(make.make_seller("Beto")))
+
+
+def start(erp: Erp, **said: Any) -> Any:
+    return erp.post("/loads", {"load": {"connection": "Sandbox", "action": "connect", **said}})
+
+
+def test_a_connection_shows_how_it_stands_and_never_its_credentials(shop: Shop, erp: Erp) -> None:
+    shop.sell("PAN-1")
+    shop.connect()
+
+    answer = erp.get("/connections")
+
+    (connection,) = answer.json()["connections"]
+    assert (connection["name"], connection["status"]) == ("Sandbox", "active")
+    assert connection["listings"]["connected"] == 1
+    assert connection == erp.get("/connections/Sandbox").json()
+    assert shop.account["api_key"] not in answer.text
+
+
+def test_an_erp_connects_reads_the_errors_corrects_and_reconnects(shop: Shop, erp: Erp) -> None:
+    shop.sell("PAN-1")
+    wrong = shop.sell("PAN-2", brand="")
+    started = start(erp, skus=["PAN-1", "PAN-2", "NONE"])
+    assert started.status_code == 201
+    assert (started.json()["number"], started.json()["total"]) == (1, 2)
+    assert started.json()["unknown_skus"] == ["NONE"]
+    shop.settle()
+
+    load = erp.get("/loads/1").json()
+    assert (load["state"], load["items"]["done"], load["items"]["error"]) == ("done", 1, 1)
+    (refused,) = erp.get("/loads/1/items", state="error").json()["items"]
+    assert refused["sku"] == "PAN-2"
+    assert [(issue["code"], issue["field"], issue["who"]) for issue in refused["issues"]] == [
+        ("required", "brand", "erp")
+    ]
+    (cause,) = erp.get("/issues/causes").json()["causes"]
+    assert (cause["code"], cause["listings"], cause["example_skus"]) == ("required", 1, ["PAN-2"])
+
+    change_product(wrong, brand="Panex")
+    shop.settle()
+    again = start(erp, action="reconnect", corrected_of=1)
+    assert (again.status_code, again.json()["total"]) == (201, 1)
+    shop.settle()
+
+    assert erp.get("/issues").json()["issues"] == []
+    assert {one["sku"] for one in erp.get("/issues", state="closed").json()["issues"]} == {"PAN-2"}
+    (listing,) = erp.get("/listings", sku="PAN-2").json()["listings"]
+    assert (listing["state"], listing["stock"]["state"], listing["stock"]["confirmed"]) == (
+        "connected",
+        "confirmed",
+        "10",
+    )
+
+
+def test_a_products_sku_means_all_its_variations(shop: Shop, erp: Erp) -> None:
+    parent = make.make_parent(shop.seller, "PAI")
+    make.make_variation(parent, "PAI-1")
+    make.make_variation(parent, "PAI-2")
+    assert start(erp, skus=["PAI"]).json()["total"] == 2
+
+
+def test_disconnecting_everything_takes_it_off_sale(shop: Shop, erp: Erp) -> None:
+    shop.sell("PAN-1")
+    shop.connect()
+
+    assert start(erp, action="disconnect", all=True).json()["total"] == 1
+    shop.settle()
+
+    assert shop.listing("PAN-1").state == Listing.State.DISCONNECTED
+    assert Load.objects.latest("id").origin == Load.Origin.API
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ({}, 422),
+        ({"all": True, "skus": ["A"]}, 422),
+        ({"all": "yes"}, 422),
+        ({"skus": "A"}, 422),
+        ({"skus": [{"sku": "A"}]}, 422),
+        ({"skus": ["A"] * 10_001}, 422),
+        ({"skus": ["NONE"]}, 422),
+        ({"all": True, "action": "publish"}, 400),
+        ({"all": True, "action": None}, 400),
+        ({"all": True, "connection": "Nowhere"}, 404),
+        ({"corrected_of": 1}, 422),
+        ({"corrected_of": 99, "action": "reconnect"}, 404),
+        ({"corrected_of": 10**30, "action": "reconnect"}, 404),
+        ({"corrected_of": "1", "action": "reconnect"}, 404),
+    ],
+)
+def test_a_load_that_makes_no_sense_is_refused_in_a_sentence(
+    shop: Shop, erp: Erp, said: dict[str, Any], status: int
+) -> None:
+    shop.sell("PAN-1")
+    answer = start(erp, **said)
+    assert answer.status_code == status, answer.text
+    assert isinstance(answer.json()["error"], str)
+    assert not Load.objects.exists()
+
+
+PATHS = ["/connections", "/listings", "/loads", "/issues", "/issues/causes"]
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/connections/Sandbox", "/loads/1", "/loads/1/items"])
+def test_nobody_gets_in_without_a_key(shop: Shop, path: str) -> None:
+    answer = Client().get(path)
+    assert answer.status_code == 401
+    assert isinstance(answer.json()["error"], str)
+
+
+def test_a_stranger_sees_and_starts_nothing(shop: Shop, erp: Erp, stranger: Erp) -> None:
+    shop.sell("PAN-1", brand="")
+    shop.connect()
+    assert erp.get("/loads/1").status_code == 200
+
+    for path in PATHS:
+        body = stranger.get(path).json()
+        assert not any(isinstance(value, list) and value for value in body.values()), body
+    for path in ("/connections/Sandbox", "/loads/1", "/loads/1/items"):
+        assert stranger.get(path).status_code == 404
+    assert start(stranger, all=True).status_code == 404
+
+
+def test_a_cursor_walks_every_listing_once_and_belongs_to_its_seller(
+    shop: Shop, erp: Erp, stranger: Erp
+) -> None:
+    for number in range(5):
+        shop.sell(f"PAN-{number}")
+    start(erp, all=True)
+    seen: list[str] = []
+    following = "/listings?per_page=2&connection=Sandbox"
+    while following:
+        answer = erp.get(following).json()
+        seen += [one["sku"] for one in answer["listings"]]
+        stolen, following = following, answer["next"]
+    assert sorted(seen) == [f"PAN-{number}" for number in range(5)]
+    assert "cursor=" in stolen
+    assert stranger.get(stolen).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "query", ["state=x", "cursor=x", "per_page=0", "page=x", "connection=%00", "sku=%00", "state=%00"]
+)
+@pytest.mark.parametrize("path", ["/listings", "/loads", "/issues", "/loads/1/items"])
+def test_no_query_breaks_a_list(shop: Shop, erp: Erp, path: str, query: str) -> None:
+    shop.sell("PAN-1")
+    start(erp, all=True)
+    answer = erp.get(f"{path}?{query}")
+    assert answer.status_code in (200, 400)
+    if answer.status_code == 400:
+        assert isinstance(answer.json()["error"], str)
+
+
+@pytest.mark.parametrize("path", ["/loads/0", "/loads/9999999999", "/loads/x", "/connections/%00"])
+def test_what_is_not_there_is_404(erp: Erp, path: str) -> None:
+    answer = erp.get(path)
+    assert answer.status_code == 404
+    assert isinstance(answer.json()["error"], str)

@@ -13,7 +13,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
-from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminEmailInputWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from hub import people, start_page, tenancy
 from hub.models import ApiKey, Membership, Seller
@@ -105,13 +110,13 @@ class MemberForm(forms.Form):
     """A person to add."""
 
     email = forms.EmailField(
-        label=gettext_lazy("e-mail"), max_length=254, widget=UnfoldAdminEmailInputWidget()
+        label=gettext_lazy("E-mail"), max_length=254, widget=UnfoldAdminEmailInputWidget()
     )
     name = forms.CharField(
-        label=gettext_lazy("name"), max_length=150, required=False, widget=UnfoldAdminTextInputWidget()
+        label=gettext_lazy("Name"), max_length=150, required=False, widget=UnfoldAdminTextInputWidget()
     )
     role = forms.ChoiceField(
-        label=gettext_lazy("role"),
+        label=gettext_lazy("Role"),
         choices=Membership.Role.choices,
         initial=Membership.Role.OPERATOR,
         widget=UnfoldAdminSelectWidget(),
@@ -222,6 +227,7 @@ class SellerForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Seller
         fields = ("strict_account_manager", "strict_create", "auto_advance")
+        widgets = dict.fromkeys(fields, UnfoldBooleanSwitchWidget)
 
 
 @portal_site.page("account/settings/", "account_settings")

@@ -8,7 +8,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from hub import start_page
-from hub.counting import capped, capped_words
+from hub.counting import capped_words
 from hub.models import Seller
 from marketplaces.models import Connection, Listing, Load
 
@@ -46,14 +46,15 @@ def listing_cards(seller: Seller) -> list[start_page.Card]:
     listings = Listing.objects.filter(seller_id=seller.pk)
     url = reverse("portal:marketplaces_listing_changelist")
     broken = listings.filter(state=Listing.State.ERROR)
+    some_broken = broken.exists()
     cards = [
         start_page.Card(
             title=_("Listings in error"),
             value=capped_words(broken),
             link=f"{url}?state__exact=error",
             icon="error",
-            note=_("Correct the data in the ERP, then reconnect"),
-            tone="danger" if capped(broken, 1) else "",
+            note=_("Correct the data in the ERP, then reconnect") if some_broken else "",
+            tone="danger" if some_broken else "",
         ),
         start_page.Card(
             title=_("Listings under way"),
@@ -66,7 +67,6 @@ def listing_cards(seller: Seller) -> list[start_page.Card]:
             value=capped_words(listings.filter(state=Listing.State.CONNECTED)),
             link=f"{url}?state__exact=connected",
             icon="check_circle",
-            tone="success",
         ),
     ]
     locked_out = Connection.objects.filter(

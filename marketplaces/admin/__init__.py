@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from marketplaces import start_cards
-from marketplaces.admin import connections, exchanges, listings, loads, mappings, products
+from marketplaces.admin import connections, errors, exchanges, listings, loads, mappings, products, staff
 
-__all__ = ["connections", "exchanges", "listings", "loads", "mappings", "products", "start_cards"]
+__all__ = [
+    "connections",
+    "errors",
+    "exchanges",
+    "listings",
+    "loads",
+    "mappings",
+    "products",
+    "staff",
+    "start_cards",
+]

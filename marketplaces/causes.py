@@ -27,9 +27,16 @@ from django.db.models.functions import Coalesce, Least, NullIf
 
 from hub.panels import brl
 from marketplaces import hints
-from marketplaces.models import Issue
+from marketplaces.contract import IssueKind
+from marketplaces.models import Issue, Listing
 
 SAMPLES = 3
+COUNTED = frozenset(
+    (IssueKind.TOO_LONG, IssueKind.TOO_SHORT, IssueKind.IMAGE_MISSING, IssueKind.IMAGE_TOO_MANY)
+)
+"""Causes whose "value" is a number of characters or pictures: it tells nothing beside a SKU."""
+MAPPED = frozenset((IssueKind.CATEGORY_UNMAPPED, IssueKind.CATEGORY_UNKNOWN, IssueKind.NOT_ALLOWED))
+"""Causes mended on the mapping pages."""
 SEPARATOR = "|"
 
 
@@ -62,6 +69,8 @@ class Cause:
     corrected: int
     first_seen_at: datetime
     last_seen_at: datetime
+    mapping_of: int | None = None
+    """The connection whose mapping mends it; None where the mapping cannot."""
     samples: list[Sample] = dataclasses.field(default_factory=list)
     stake: Decimal | None = None
     """Price times quantity of the listings concerned, in BRL; None where it was not asked for."""
@@ -72,7 +81,7 @@ class Cause:
         return SEPARATOR.join((self.kind, self.field, self.code))
 
     @property
-    def worth(self) -> str:
+    def stake_words(self) -> str:
         """What is at stake, as people read it."""
         return brl(self.stake)
 
@@ -130,16 +139,21 @@ def _cause(group: Any, samples: Sequence[Issue], stakes: dict[tuple[str, str, st
         corrected=group["corrected"],
         first_seen_at=group["first"],
         last_seen_at=group["last"],
+        mapping_of=first.connection_id if first and group["kind"] in MAPPED else None,
         samples=[
-            Sample(one.listing.variation.sku, one.listing_id, str(one.params.get("value", ""))[:80])
+            Sample(
+                one.listing.variation.sku,
+                one.listing_id,
+                "" if one.kind in COUNTED else str(one.params.get("value", ""))[:80],
+            )
             for one in samples
         ],
         stake=stakes.get((group["kind"], group["field"], group["code"])),
     )
 
 
-def _stakes(issues: QuerySet[Issue]) -> dict[tuple[str, str, str], Decimal]:
-    variation = "listing__variation"
+def _worth(variation: str) -> ExpressionWrapper[Any]:
+    """Price times quantity of a variation, by the path to it."""
     promotional = NullIf(
         Coalesce(f"{variation}__promotional_price", f"{variation}__product__promotional_price"),
         Value(Decimal(0)),
@@ -148,8 +162,17 @@ def _stakes(issues: QuerySet[Issue]) -> dict[tuple[str, str, str], Decimal]:
     price = Coalesce(
         Least(promotional, Coalesce(f"{variation}__price", f"{variation}__product__price")), Decimal(0)
     )
-    worth = ExpressionWrapper(
+    return ExpressionWrapper(
         price * F(f"{variation}__qty"), output_field=DecimalField(max_digits=20, decimal_places=2)
     )
-    rows = issues.order_by().values_list("kind", "field", "code").annotate(worth=Sum(worth))
-    return {(kind, field_, code): worth or Decimal(0) for kind, field_, code, worth in rows}
+
+
+def _stakes(issues: QuerySet[Issue]) -> dict[tuple[str, str, str], Decimal]:
+    rows = issues.order_by().values_list("kind", "field", "code")
+    told = rows.annotate(worth=Sum(_worth("listing__variation")))
+    return {(kind, about, code): worth or Decimal(0) for kind, about, code, worth in told}
+
+
+def worth(listings: QuerySet[Listing]) -> Decimal:
+    """Return what the stock of these listings would sell for, in BRL."""
+    return listings.aggregate(worth=Sum(_worth("variation")))["worth"] or Decimal(0)

@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from marketplaces import showing
+from marketplaces.models import Load
 
 register = template.Library()
 
@@ -48,6 +49,12 @@ def exactly(moment: datetime | None) -> str:
 def synced(value: str, facet: str) -> str:
     """Show a sync row's value as people read it; a dash for none."""
     return showing.synced(facet, value)
+
+
+@register.filter
+def took(load: Load) -> int:
+    """Return how many seconds a finished load took."""
+    return round((load.finished_at - load.created_at).total_seconds()) if load.finished_at else 0
 
 
 @register.filter

@@ -1,0 +1,438 @@
+"""The staff's screens: marketplaces on and off, accounts' health, lanes, loads, failed work, exchanges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RelatedDropdownFilter
+from unfold.decorators import action, display
+
+from hub.staff import ReadOnlyStaffAdmin, StaffAdmin
+from marketplaces import engine, health, hints, services, showing
+from marketplaces.admin.exchanges import AnswerFilter, ExchangeColumns, LaneFilter
+from marketplaces.admin.pages import RowPage
+from marketplaces.contract import Facet, IssueKind
+from marketplaces.models import Connection, Exchange, Issue, Lane, Listing, Load, Marketplace, Submission
+
+MOST = 1000
+"""Rows one repair action takes at a time."""
+
+
+class Repairing(ReadOnlyStaffAdmin):
+    """Machine-owned rows: staff looks, and repairs through actions only."""
+
+    def has_repair_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Those who may change connections."""
+        return request.user.has_perm("marketplaces.change_connection")
+
+
+@admin.register(Marketplace)
+class MarketplaceStaffAdmin(StaffAdmin):
+    """The places to sell: on or off, where they answer, how fast we call."""
+
+    list_display = ("name", "key", "is_enabled", "show_pace", "paused_until", "show_accounts")
+    fields = ("key", "name", "is_enabled", "base_url", "calls_per_second", "paused_until")
+    readonly_fields = ("key",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A marketplace comes with its adapter."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Switch it off instead."""
+        return False
+
+    @display(description=_("calls per second"))
+    def show_pace(self, marketplace: Marketplace) -> str:
+        """What one account may do."""
+        return f"{marketplace.pace.normalize():f}"
+
+    @display(description=_("accounts"))
+    def show_accounts(self, marketplace: Marketplace) -> int:
+        """How many sellers' accounts there are."""
+        return marketplace.connections.count()
+
+
+@admin.register(Connection)
+class ConnectionStaffAdmin(RowPage, Repairing):
+    """Sellers' accounts and their health; credentials are never shown."""
+
+    change_form_template = "admin/marketplaces/connection_health.html"
+    list_display = (
+        "name",
+        "seller",
+        "marketplace",
+        "show_status",
+        "show_failing",
+        "last_ok_at",
+        "last_error",
+    )
+    list_filter = (
+        ("status", ChoicesDropdownFilter),
+        ("marketplace", RelatedDropdownFilter),
+        ("seller", RelatedDropdownFilter),
+    )
+    list_select_related = ("seller", "marketplace")
+    search_fields = ("name", "seller__name", "account_id")
+    ordering = ("-id",)
+    sortable_by = ()
+    actions = ("try_again", "pause", "resume")
+
+    class Media:
+        css = {"all": ("hub/marketplaces.css",)}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Never even read the sealed credentials."""
+        failing = Lane.objects.filter(connection=OuterRef("pk"), failures__gt=0)
+        rows: QuerySet[Any] = super().get_queryset(request)
+        found: QuerySet[Any] = rows.defer("sealed_credentials").annotate(is_failing=Exists(failing))
+        return found
+
+    @display(description=_("status"))
+    def show_status(self, connection: Connection) -> SafeString:
+        """Its status in its colour."""
+        return showing.badge(connection.status, connection.get_status_display())
+
+    @display(description=_("healthy"), boolean=True)
+    def show_failing(self, connection: Any) -> bool:
+        """Whether all lanes run."""
+        return not connection.is_failing
+
+    def page(self, request: HttpRequest, obj: Connection) -> Mapping[str, Any]:
+        """Numbers, lanes and the newest problem."""
+        (numbers,) = health.of([obj])
+        return {
+            "title": str(obj),
+            "connection": obj,
+            "health": numbers,
+            "states": [
+                (label, numbers.listings[state])
+                for state, label in showing.LISTING_STATES
+                if numbers.listings[state]
+            ],
+            "exchanges": Exchange.objects.filter(connection=obj).defer("request_body", "response_body")[:20],
+        }
+
+    @action(description=_("Run all lanes now"), permissions=["repair"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Forget back-offs and failures."""
+        for connection in queryset[:MOST]:
+            services.forget_connection_errors(connection)
+        self.message_user(request, _now("Their lanes run now."), messages.SUCCESS)
+
+    @action(description=_("Pause"), permissions=["repair"])
+    def pause(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Stop all traffic."""
+        for connection in queryset[:MOST]:
+            services.set_paused(connection=connection, paused=True)
+        self.message_user(request, _now("Paused."), messages.SUCCESS)
+
+    @action(description=_("Resume"), permissions=["repair"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Let traffic flow again."""
+        for connection in queryset[:MOST]:
+            services.set_paused(connection=connection, paused=False)
+        self.message_user(request, _now("They go on."), messages.SUCCESS)
+
+
+class LaneHealthFilter(DropdownFilter):
+    """Lanes that fail, that are due now, or that a worker holds."""
+
+    title = _("health")
+    parameter_name = "health"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """The three questions."""
+        return [("failing", _("Failing")), ("due", _("Due now")), ("held", _("Held by a worker"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """One condition each."""
+        now = timezone.now()
+        match self.value():
+            case "failing":
+                return queryset.filter(failures__gt=0)
+            case "due":
+                return queryset.filter(pk__in=engine.due_lanes(now))
+            case "held":
+                return queryset.filter(lease_until__gt=now)
+        return queryset
+
+
+@admin.register(Lane)
+class LaneStaffAdmin(Repairing):
+    """The lanes: what runs, what waits, what fails."""
+
+    list_display = (
+        "connection",
+        "show_kind",
+        "run_at",
+        "failures",
+        "lease_until",
+        "last_ok_at",
+        "last_error",
+    )
+    list_filter = (
+        LaneHealthFilter,
+        ("kind", ChoicesDropdownFilter),
+        ("connection__marketplace", RelatedDropdownFilter),
+    )
+    list_select_related = ("connection",)
+    search_fields = ("connection__name", "connection__seller__name")
+    fields = (
+        "connection",
+        "kind",
+        "run_at",
+        "cursor",
+        "failures",
+        "lease_until",
+        "last_ok_at",
+        "last_error",
+        "last_error_at",
+    )
+    ordering = ("-failures", "run_at")
+    actions = ("run_now", "reset_failures")
+
+    @display(description=_("kind"), ordering="kind")
+    def show_kind(self, lane: Lane) -> str:
+        """What it does."""
+        return lane.get_kind_display()
+
+    @action(description=_("Run now"), permissions=["repair"])
+    def run_now(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Do not wait for the back-off."""
+        lanes = list(queryset.values_list("connection_id", "kind")[:MOST])
+        for connection_id, kind in lanes:
+            engine.nudge(connection_id, kind)
+        said = ngettext("%(count)s lane runs now.", "%(count)s lanes run now.", len(lanes))
+        self.message_user(request, said % {"count": len(lanes)}, messages.SUCCESS)
+
+    @action(description=_("Reset failures"), permissions=["repair"])
+    def reset_failures(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Start counting, and backing off, anew."""
+        count = queryset.order_by().update(failures=0, last_error="")
+        said = ngettext("%(count)s lane was reset.", "%(count)s lanes were reset.", count)
+        self.message_user(request, said % {"count": count}, messages.SUCCESS)
+
+
+@admin.register(Submission)
+class SubmissionStaffAdmin(ReadOnlyStaffAdmin):
+    """Remote batches and whether they were answered."""
+
+    list_display = (
+        "remote_id",
+        "connection",
+        "facet",
+        "show_state",
+        "items",
+        "polls",
+        "created_at",
+        "finished_at",
+    )
+    list_filter = (("state", ChoicesDropdownFilter), ("connection__marketplace", RelatedDropdownFilter))
+    list_select_related = ("connection",)
+    search_fields = ("remote_id",)
+    ordering = ("-id",)
+    sortable_by = ()
+
+    class Media:
+        css = {"all": ("hub/marketplaces.css",)}
+
+    @display(description=_("state"))
+    def show_state(self, submission: Submission) -> SafeString:
+        """Its state in its colour."""
+        return showing.badge(submission.state, submission.get_state_display())
+
+
+@admin.register(Load)
+class LoadStaffAdmin(ReadOnlyStaffAdmin):
+    """Every seller's loads."""
+
+    list_display = (
+        "__str__",
+        "seller",
+        "connection",
+        "action",
+        "origin",
+        "show_state",
+        "total",
+        "created_at",
+    )
+    list_filter = (
+        ("state", ChoicesDropdownFilter),
+        ("action", ChoicesDropdownFilter),
+        ("seller", RelatedDropdownFilter),
+    )
+    list_select_related = ("seller", "connection")
+    ordering = ("-id",)
+    sortable_by = ()
+
+    class Media:
+        css = {"all": ("hub/marketplaces.css",)}
+
+    @display(description=_("state"))
+    def show_state(self, load: Load) -> SafeString:
+        """Its state in its colour."""
+        return showing.badge(load.state, load.get_state_display())
+
+
+class OpenFilter(DropdownFilter):
+    """Errors that are open, or closed."""
+
+    title = _("open")
+    parameter_name = "open"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """The two answers."""
+        return [("yes", _("Open")), ("no", _("Closed"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """By the closing time."""
+        if self.value() not in ("yes", "no"):
+            return queryset
+        return queryset.filter(closed_at__isnull=self.value() == "yes")
+
+
+class KindFilter(DropdownFilter):
+    """Errors of one cause."""
+
+    title = _("cause")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The hub's own causes."""
+        return [(kind.value, hints.hint(kind.value, "", {}).title or kind.value) for kind in IssueKind]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """One cause."""
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
+@admin.register(Issue)
+class IssueStaffAdmin(Repairing):
+    """Failed work: what was refused or never answered, whoever has to mend it."""
+
+    list_display = (
+        "show_sku",
+        "connection",
+        "facet",
+        "show_cause",
+        "code",
+        "message",
+        "times",
+        "created_at",
+        "show_open",
+    )
+    list_filter = (
+        OpenFilter,
+        KindFilter,
+        ("facet", ChoicesDropdownFilter),
+        ("origin", ChoicesDropdownFilter),
+        ("connection__marketplace", RelatedDropdownFilter),
+    )
+    list_select_related = ("connection", "listing__variation")
+    search_fields = ("code",)
+    fields = (
+        "listing",
+        "facet",
+        "origin",
+        "kind",
+        "field",
+        "code",
+        "message",
+        "params",
+        "version",
+        "times",
+        "first_seen_at",
+        "created_at",
+        "closed_at",
+        "closed_because",
+    )
+    ordering = ("-id",)
+    sortable_by = ()
+    actions = ("try_again",)
+
+    @display(description=_("SKU"))
+    def show_sku(self, issue: Issue) -> str:
+        """What it is about."""
+        return issue.listing.variation.sku
+
+    @display(description=_("cause"))
+    def show_cause(self, issue: Issue) -> str:
+        """The hub's words."""
+        return hints.hint(issue.kind, issue.field, issue.params).title
+
+    @display(description=_("open"), boolean=True)
+    def show_open(self, issue: Issue) -> bool:
+        """Whether it still stands."""
+        return issue.closed_at is None
+
+    @action(description=_("Try again"), permissions=["repair"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Send the facets concerned again; refused content goes out in one new load per account."""
+        chosen = queryset.filter(closed_at__isnull=True).order_by().values_list("pk", flat=True)[:MOST]
+        issues = Issue.objects.filter(pk__in=list(chosen))
+        terms = issues.filter(facet__in=(Facet.PRICE, Facet.STOCK)).select_related("listing")
+        count = 0
+        for listing, facet in {(one.listing, one.facet) for one in terms}:
+            services.retry_facet(listing=listing, facet=facet)
+            count += 1
+        content = Listing.objects.filter(
+            pk__in=issues.filter(facet=Facet.CONTENT).values("listing_id"), state=Listing.State.ERROR
+        )
+        accounts = Connection.objects.filter(pk__in=content.values("connection_id"))
+        for connection in accounts.select_related("marketplace", "seller"):
+            try:
+                load = services.start_load(
+                    connection=connection,
+                    action=Load.Action.RECONNECT,
+                    listings=content,
+                    origin=Load.Origin.AUTOMATIC,
+                )
+            except services.NotPossible as reason:
+                self.message_user(request, f"{connection}: {reason}", messages.ERROR)
+            else:
+                count += load.total
+        said = ngettext("%(count)s item is sent again.", "%(count)s items are sent again.", count)
+        self.message_user(request, said % {"count": count}, messages.SUCCESS)
+
+
+@admin.register(Exchange)
+class ExchangeStaffAdmin(ExchangeColumns, ReadOnlyStaffAdmin):
+    """Every seller's conversations, secrets removed."""
+
+    list_display = (
+        "show_request",
+        "show_status",
+        "seller",
+        "connection",
+        "show_lane",
+        "milliseconds",
+        "started_at",
+    )
+    list_display_links = ("show_request",)
+    list_filter = (
+        AnswerFilter,
+        LaneFilter,
+        ("connection__marketplace", RelatedDropdownFilter),
+        ("seller", RelatedDropdownFilter),
+    )
+    list_select_related = ("seller", "connection")
+    ordering = ("-id",)
+    sortable_by = ()
+
+    class Media:
+        css = {"all": ("hub/marketplaces.css",)}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """The list needs no bodies."""
+        rows: QuerySet[Any] = super().get_queryset(request)
+        return rows.defer("request_body", "response_body")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from catalog.models import Product, Variation
+from catalog.models import Category, Product, Variation
 from marketplaces import taxonomy, validator
 from marketplaces.contract import (
     AttributeRule,
@@ -80,6 +80,7 @@ class Translator:
             for row in AttributeMap.objects.filter(seller_id=connection.seller_id, connection=connection)
         }
         self._schemas: dict[int, CategorySchema | None] = {}
+        self._names: dict[str, str] | None = None
 
     def draft(self, variation: Variation, *, remote_id: str = "", catalogue_id: str = "") -> Draft:
         """Translate one variation (its product loaded) and check it."""
@@ -93,7 +94,7 @@ class Translator:
                 Issue(
                     IssueKind.CATEGORY_UNMAPPED,
                     "categories",
-                    params={"value": product.category_codes[0] if product.category_codes else ""},
+                    params={"value": self._name_of(product.category_codes)},
                 )
             )
         else:
@@ -105,6 +106,15 @@ class Translator:
         # What does not depend on the category is checked even without one, so that all faults show at once.
         issues.extend(validator.check(item, schema or CategorySchema("")))
         return Draft(variation, item, tuple(issues))
+
+    def _name_of(self, codes: list[str]) -> str:
+        """The name people know a product's main category by."""
+        if not codes:
+            return ""
+        if self._names is None:
+            found = Category.objects.filter(seller_id=self._connection.seller_id)
+            self._names = dict(found.values_list("code", "name"))
+        return self._names.get(codes[0]) or codes[0]
 
     def _category_of(self, product: Product) -> RemoteCategory | None:
         return next(

@@ -110,7 +110,8 @@ def test_mapping_a_category_counts_as_a_correction(shop: Shop) -> None:
     shop.sell("PAN-1", category_codes=[other.code])
     load = shop.connect("PAN-1")
     # With no category the marketplace's demands are unknown; what every place demands is still checked.
-    assert [issue.kind for issue in shop.issues("PAN-1")] == ["category_unmapped"]
+    (issue,) = shop.issues("PAN-1")
+    assert (issue.kind, issue.params) == ("category_unmapped", {"value": "Sem par"})
 
     mapping.map_categories(shop.connection, {other.pk: RemoteCategory.objects.get(remote_id="SBX-2110").pk})
     shop.settle()

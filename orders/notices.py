@@ -5,11 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from hub.models import Seller
 from marketplaces import engine
 from marketplaces.contract import FulfilmentSink, InvoiceNote, ShipmentNote
 from marketplaces.models import Lane
@@ -28,21 +25,6 @@ def make(order: Order, action: Notice.Action, payload: dict[str, Any]) -> None:
         return
     Notice.objects.create(order=order, connection_id=order.connection_id, action=action, payload=payload)
     engine.nudge(order.connection_id, Lane.Kind.FULFILMENT.value)
-
-
-def tell_again(seller: Seller, notice_id: int) -> bool:
-    """Have a refused notice told once more; False when the seller has no such refused notice."""
-    with transaction.atomic():
-        mine = Notice.objects.filter(
-            pk=notice_id, order__seller_id=seller.pk, state=Notice.State.REFUSED
-        ).select_related("order")
-        notice = mine.select_for_update(of=("self",)).first()
-        if notice is None:
-            return False
-        notice.state, notice.due_at = Notice.State.WAITING, timezone.now()
-        notice.save(update_fields=["state", "due_at"])
-        engine.nudge(notice.connection_id, Lane.Kind.FULFILMENT.value)
-        return True
 
 
 def of_invoice(row: Invoice, xml: str = "") -> dict[str, Any]:

@@ -32,7 +32,7 @@ FAILURES_IN_A_ROW = 3
 
 
 def tell_marketplace(turn: Turn) -> timedelta:
-    """Tell what waits, oldest first; a notice waits for the earlier ones of its own order only."""
+    """Tell what waits, untried and oldest first; a notice waits only for earlier ones of its own order."""
     sink = turn.adapter
     failures = 0
     while turn.has_time():
@@ -49,7 +49,7 @@ def tell_marketplace(turn: Turn) -> timedelta:
         except (SliceOver, Throttled, CredentialsRejected):
             raise
         except Unavailable as error:
-            # Set aside for a while, so that an order the marketplace chokes on does not hold up the others.
+            # Set aside: it may be this order the marketplace chokes on, and others wait.
             _set_aside(notice, error, now)
             raise
         except Exception as error:
@@ -72,7 +72,8 @@ def _next(connection_id: int, now: datetime) -> Notice | None:
         Notice.objects.filter(connection_id=connection_id, state=Notice.State.WAITING, due_at__lte=now)
         .exclude(Exists(earlier))
         .select_related("order")
-        .order_by("pk")
+        # What failed before comes after what was never tried: an order that always fails starves nobody.
+        .order_by("attempts", "pk")
         .first()
     )
 

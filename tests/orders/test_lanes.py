@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 from django.utils import timezone
 
 from marketplaces.contract import ShipmentNote
+from marketplaces.engine import Turn
 from marketplaces.models import Connection, Lane
 from marketplaces.simulators.sandbox import SandboxSimulator
 from orders import queue, services
+from orders.intake import take_orders
 from orders.models import Notice, Order, OrderEvent
 from tests import engine
 from tests.marketplaces.shop import FAST, Shop, open_shop
@@ -168,17 +171,15 @@ def test_a_page_taken_twice_after_a_crash_changes_nothing(shop: Shop) -> None:
 
 def test_an_order_the_marketplace_chokes_on_does_not_hold_up_the_others(shop: Shop) -> None:
     first, second = buy(shop, 2)
-    for remote_id in (first, second):
-        run_until_status(shop, remote_id, "APPROVED")
-        services.invoice(shop.seller, here(shop, remote_id).code, invoice=invoice_note())
+    orders = [run_until_status(shop, remote_id, "APPROVED") for remote_id in (first, second)]
+    for order in orders:
+        services.invoice(shop.seller, order.code, invoice=invoice_note())
     shop.sandbox.add_fault(match=f"/v1/orders/{first}/", status=500, times=50)
-    Lane.objects.filter(connection=shop.connection).update(run_at=timezone.now())
-    engine.turn(shop.connection)
-    Lane.objects.filter(connection=shop.connection).update(run_at=timezone.now())
-    engine.turn(shop.connection)
+    run(shop, 2)
     assert there(shop, second)["status"] == "invoiced"
     waiting = Notice.objects.get(order=here(shop, first), action="invoice")
-    assert (waiting.state, waiting.attempts) == ("waiting", 1)
+    assert waiting.state == "waiting"
+    assert "500" in waiting.error
 
 
 def test_a_refused_notice_keeps_the_marketplace_s_words_and_stops_nothing(shop: Shop) -> None:
@@ -303,3 +304,18 @@ def test_after_any_faults_both_sides_agree_and_nothing_more_is_said(shop: Shop, 
     assert {name: count for name, count in after.items() if name.startswith("POST")} == {
         name: count for name, count in calls.items() if name.startswith("POST")
     }
+
+
+def test_a_worker_that_lost_its_lease_moves_no_bookmark(shop: Shop) -> None:
+    accept_by_hand(shop)
+    buy(shop, 250)
+    lane = Lane.objects.select_related("connection__marketplace", "connection__seller").get(
+        connection=shop.connection, kind="orders"
+    )
+    lane.lease_token = uuid.uuid4()
+    Lane.objects.filter(pk=lane.pk).update(
+        lease_token=uuid.uuid4(), lease_until=timezone.now() + timedelta(minutes=1)
+    )
+    assert take_orders(Turn(lane, shop.connection.adapter(), [])) == timedelta(0)
+    assert Lane.objects.get(pk=lane.pk).cursor == ""
+    assert Order.objects.count() == 100

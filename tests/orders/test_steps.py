@@ -12,7 +12,7 @@ from hub.models import Seller
 from hub.refusals import Refusal, Unknown
 from marketplaces.contract import Delivery, RemoteItem
 from marketplaces.models import Connection, Lane
-from orders import notices, services, statuses
+from orders import services, statuses
 from orders.models import Invoice, Notice, Order, Status
 from tests.orders import make
 from tests.orders.make import PLACED, invoice_note, remote_order, shipment_note
@@ -207,17 +207,6 @@ def test_a_refused_invoice_can_be_sent_again_the_same_or_another(ana: Seller, or
         "waiting",
     ]
     assert Invoice.objects.count() == 2
-
-
-def test_a_refused_notice_is_told_again_on_demand(ana: Seller, beto: Seller, order: Order) -> None:
-    services.invoice(ana, order.code, invoice=invoice_note())
-    notice = Notice.objects.get()
-    assert not notices.tell_again(ana, notice.pk)
-    Notice.objects.update(state="refused")
-    assert not notices.tell_again(beto, notice.pk)
-    assert notices.tell_again(ana, notice.pk)
-    notice.refresh_from_db()
-    assert notice.state == "waiting"
 
 
 def test_cancelling_is_told_once_with_its_reason(ana: Seller, order: Order) -> None:

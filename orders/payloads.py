@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -183,27 +183,19 @@ def _customer(said: Mapping[str, Any]) -> Customer:
     )
 
 
-def _address(name: str, said: Mapping[str, Any], customer: Customer) -> Address:
+def _address(name: str, said: Mapping[str, Any], customer: Customer) -> dict[str, str]:
     """Read an address; the recipient and the phones are the customer's, as SkyHub's test orders showed."""
     found = _object(name, said.get(name))
-    texts = (
-        "street",
-        "number",
-        "complement",
-        "reference",
-        "neighborhood",
-        "city",
-        "region",
-        "postcode",
-    )
+    known = [one.name for one in fields(Address)] + ["detail"]
+    address = {one: _text(f"{name}.{one}", found.get(one), 255) for one in known}
     phones = customer.phones or ("",)
-    return Address(
-        full_name=_text(f"{name}.full_name", found.get("full_name"), 255) or customer.name,
-        country=_text(f"{name}.country", found.get("country"), 60) or "BR",
-        phone=_text(f"{name}.phone", found.get("phone"), 40) or phones[0],
-        secondary_phone=_text(f"{name}.secondary_phone", found.get("secondary_phone"), 40) or phones[-1],
-        **{one: _text(f"{name}.{one}", found.get(one), 255) for one in texts},
-    )
+    fallbacks = {
+        "full_name": customer.name,
+        "country": "BR",
+        "phone": phones[0],
+        "secondary_phone": phones[-1],
+    }
+    return {one: value or fallbacks.get(one, "") for one, value in address.items()}
 
 
 def _payment(place: int, entry: Any) -> dict[str, Any]:

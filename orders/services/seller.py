@@ -70,7 +70,9 @@ def invoice(
 
 def _keep_invoice(order: Order, note: InvoiceNote, source: Source) -> Invoice:
     problem = nfe.problem_of(note.key)
-    if problem:
+    # Homologation scripts invoice test orders with placeholders such as 44 nines (gpupo/submarino-sdk,
+    # RunCommand.php, 2019); nobody is told of those orders.
+    if problem and not (order.connection_id is None and nfe.is_made_up(note.key)):
         raise Refusal(problem)
     units = sum(order.items.values_list("quantity", flat=True))
     if note.volumes > max(units, 1):

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from catalog.models import Variation
 from hub.models import Seller
 from hub.refusals import Refusal
-from marketplaces.contract import Address, Customer
+from marketplaces.contract import Customer
 from orders import flow, queue, statuses
 from orders.errors import ForTestAccounts
 from orders.models import Order, OrderEvent, OrderItem
@@ -44,8 +44,8 @@ class TestOrder:
     channel: str
     items: Sequence[TestItem]
     customer: Customer = field(default_factory=Customer)
-    billing_address: Address = field(default_factory=Address)
-    shipping_address: Address = field(default_factory=Address)
+    billing_address: Mapping[str, str] = field(default_factory=dict)
+    shipping_address: Mapping[str, str] = field(default_factory=dict)
     payments: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     shipping_method: str = ""
     shipping_carrier: str = ""
@@ -92,8 +92,8 @@ def create_test_order(seller: Seller, wanted: TestOrder) -> Order:
             estimated_delivery=wanted.estimated_delivery,
             customer_name=wanted.customer.name[:255],
             customer=jsonable(asdict(wanted.customer)),
-            billing_address=jsonable(asdict(wanted.billing_address)),
-            shipping_address=jsonable(asdict(wanted.shipping_address)),
+            billing_address=jsonable(wanted.billing_address),
+            shipping_address=jsonable(wanted.shipping_address),
             payments=jsonable(wanted.payments),
         )
         stamp(order, now)

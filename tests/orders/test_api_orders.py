@@ -23,7 +23,12 @@ TEST_ORDER: dict[str, Any] = {
         "channel": "loja-de-pecas",
         "items": [{"id": "CAMISA-P", "qty": 2}],
         "customer": {"name": "Bruno santos", "email": "exemplo@skyhub.com.br", "phones": ["21 3722-3902"]},
-        "billing_address": {"street": "Rua Fidencio Ramos", "number": 302, "post_code": "04551101"},
+        "billing_address": {
+            "street": "Rua Fidencio Ramos",
+            "number": 302,
+            "post_code": "04551101",
+            "detail": "foo",
+        },
         "shipping_address": {"street": "Rua Sacadura Cabral", "number": "130", "postcode": "20081262"},
         "shipping_method": "Correios PAC",
         "estimated_delivery": "2017-02-11",
@@ -76,6 +81,7 @@ def test_a_test_order_appears_in_the_queue_with_catalogue_names_and_prices(erp: 
     assert data["estimated_delivery"] == "2017-02-10T22:00:00-02:00"
     assert data["billing_address"]["postcode"] is None
     assert data["billing_address"]["full_name"] == "Bruno santos"
+    assert (data["billing_address"]["number"], data["billing_address"]["detail"]) == ("302", "foo")
     assert data["shipping_address"]["postcode"] == "20081262"
     assert data["approved_date"] == data["shipped_date"] == ""
     assert data["sync_status"] == "NOT_SYNCED"
@@ -280,6 +286,54 @@ def test_only_test_accounts_make_and_approve_orders(ana: Seller, erp: APIClient)
     Seller.objects.filter(pk=ana.pk).update(is_test=False)
     assert post(erp, "/orders", TEST_ORDER).status_code == 403
     assert not Order.objects.exists()
+
+
+def test_the_order_steps_of_a_published_homologation_run(erp: APIClient) -> None:
+    """What gpupo/submarino-sdk's runner (2019) sends, with the answers it demands."""
+    order = {**TEST_ORDER["order"], "items": [{"id": "S1", "qty": 1}]}
+
+    def taken() -> str:
+        answer = erp.get("/queues/orders")
+        if answer.status_code == 204:
+            return ""
+        code = answer.json()["code"]
+        assert erp.delete(f"/queues/orders/{code}").status_code == 204
+        return str(code)
+
+    track = {
+        "code": "BR1321830198302DR",
+        "carrier": "Correios",
+        "method": "SEDEX",
+        "url": "www.correios.com.br",
+    }
+    failure = {"occurrence_date": "2019-05-21T03:53:00-03:00", "observation": "Cliente não estava presente"}
+    for key in ("9" * 44, "41193879763884333781553313005110611273247541"):
+        assert post(erp, "/orders", {"order": order}).status_code == 201
+        code = taken()
+        shipment = {"code": code, "items": [{"sku": "S1", "qty": 1}], "track": track}
+        for step, body in [
+            ("approval", {"status": "payment_received"}),
+            ("invoice", {"status": "order_invoiced", "invoice": {"key": key}}),
+            ("shipments", {"status": "order_shipped", "shipment": shipment}),
+            ("shipment_exception", {"status": "shipment_exception", "shipment_exception": failure}),
+            ("delivery", {"status": "complete"}),
+        ]:
+            answer = post(erp, f"/orders/{code}/{step}", body)
+            assert answer.status_code == 201, (step, answer.content)
+            assert taken() == (code if step == "approval" else "")
+        assert erp.get(f"/orders/{code}").json()["invoices"][0]["key"] == key
+
+
+def test_a_slip_in_a_real_key_is_told_on_a_test_order_too(erp: APIClient) -> None:
+    post(erp, "/orders", TEST_ORDER)
+    code = erp.get("/queues/orders").json()["code"]
+    post(erp, url(code, "/approval"))
+    slipped = make.nfe_key()[:-1] + str((int(make.nfe_key()[-1]) + 1) % 10)
+    assert post(erp, url(code, "/invoice"), {"invoice": {"key": slipped}}).status_code == 422
+
+
+def test_a_placeholder_key_is_no_invoice_for_a_marketplace(erp: APIClient, order: Order) -> None:
+    assert post(erp, url(order.code, "/invoice"), {"invoice": {"key": "9" * 44}}).status_code == 422
 
 
 def test_an_approved_test_order_comes_to_the_queue_again(erp: APIClient) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from django.db import migrations
 
-# What both functions do with `changed` (variation_id, stock, price, content).
+# What both functions do with `changed` (variation_id, stock, price, content). A refused listing has
+# nothing on sale whose price could follow: there a new price is a correction, and the content is checked again.
 _MARKED = """
     marked AS (
         UPDATE marketplaces_sync s
@@ -21,7 +22,7 @@ _MARKED = """
         FROM changed c JOIN marketplaces_listing l ON l.variation_id = c.variation_id
         WHERE s.listing_id = l.id
           AND ((s.facet = 'stock' AND c.stock) OR (s.facet = 'price' AND c.price)
-               OR (s.facet = 'content' AND c.content))
+               OR (s.facet = 'content' AND (c.content OR c.price AND l.state = 'error')))
         RETURNING s.connection_id, s.facet, s.follows
     )
     SELECT count(pg_notify('hub', woken.connection_id || ':' || woken.facet)) INTO woken_lanes

@@ -93,6 +93,18 @@ def test_a_change_that_corrects_only_half_leaves_the_other_half_open(shop: Shop)
     assert not services.corrected(load).exists()
 
 
+def test_a_price_where_there_was_none_counts_as_a_correction(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", price=None)
+    load = shop.connect("PAN-1")
+    assert [issue.kind for issue in shop.issues("PAN-1")] == ["price_missing"]
+
+    change_product(variation, price="129.90")
+    shop.settle()
+
+    assert shop.issues("PAN-1") == []
+    assert services.corrected(load).count() == 1
+
+
 def test_a_connection_that_asks_for_it_reconnects_corrected_listings_by_itself(shop: Shop) -> None:
     variation = shop.sell("PAN-1", brand="")
     shop.connect("PAN-1")

@@ -1,5 +1,6 @@
 # One command each, on a fresh machine with Python 3.11 or newer and nothing else:
 #   make run      start everything (database, web, workers, simulators) and print where it is; Ctrl-C stops it
+#   make demo     tell the whole story against what `make run` runs in another terminal, in under two minutes
 #   make test     run the tests; only one kind with  make test only="listing and not slow"
 #   make check    format, lint, types, import rules, Django's own checks
 #   make messages compile the translations after editing a .po file; the result is committed
@@ -19,7 +20,8 @@ setup: $(VENV)/.runtime
 run: $(VENV)/.runtime
 	@exec $(BIN)/python manage.py run
 
-demo: run
+demo: $(VENV)/.runtime
+	@$(BIN)/python manage.py demo
 
 test: $(VENV)/.testing
 	@$(TEST_ENV) $(BIN)/python -m pytest $(if $(only),-k "$(only)")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
 import random
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,13 +36,33 @@ def shipped() -> dict[str, Any]:
 
 
 def shipped_fixes() -> list[Product]:
-    """Return one update per product of the shipped catalogue that can be corrected."""
-    merged: dict[str, Product] = {}
-    for sku, faults in shipped()["faults"].items():
+    """Return every product of the shipped catalogue that can be corrected, whole and corrected.
+
+    Whole, because a product whose price the hub could not read is not there yet.
+    """
+    content = shipped()
+    products = {one["sku"]: one for one in content["products"]}
+    corrected: dict[str, Product] = {}
+    for sku, faults in content["faults"].items():
         for fault in faults:
             if fault["fix"]:
-                merged.setdefault(sku, {"sku": sku}).update(fault["fix"])
-    return list(merged.values())
+                corrected.setdefault(sku, dict(products[sku])).update(fault["fix"])
+    return list(corrected.values())
+
+
+def renumbered(products: Sequence[Product], shift: int, spared: Collection[str] = ()) -> list[Product]:
+    """Return products with other valid EAN-13, all moved by one number; `spared` SKUs keep theirs.
+
+    A marketplace takes each code from one seller only, so every new demo seller needs its own.
+    """
+    found = copy.deepcopy(list(products))
+    for product in found:
+        for one in [product, *product.get("variations", ())] if product["sku"] not in spared else ():
+            code = str(one.get("ean") or "")
+            if len(code) == 13 and corrections.is_gtin(code):
+                first = f"{code[:3]}{(int(code[3:12]) + shift) % 10**9:09d}"
+                one["ean"] = first + corrections.check_digit(first)
+    return found
 
 
 def products_of(folder: Path | None, *, invent_prices: bool = False) -> list[Product]:

@@ -1,4 +1,7 @@
-"""Taking orders out of the queue, as an ERP does all day: take, invoice, ship, acknowledge."""
+"""Taking orders out of the queue, as an ERP does all day: take, invoice, ship, acknowledge.
+
+The stock is the ERP's: what an approved order takes leaves the shelf, and comes back when it is cancelled.
+"""
 
 from __future__ import annotations
 
@@ -51,8 +54,8 @@ def drain(
 ) -> Drained:
     """Take one order after the other until the queue is empty; raises ErpError.
 
-    An approved order is invoiced and shipped before it is acknowledged, so that a crash between the two only
-    means doing it again. `wait` is for how many seconds an empty queue is asked again, `most` when to stop.
+    An approved order is invoiced and shipped before it is acknowledged, so that a crash between the two loses
+    nothing. `wait` is for how many seconds an empty queue is asked again, `most` when to stop.
     """
     drained, began, last = Drained(), time.monotonic(), time.monotonic()
     while not most or drained.entries < most:
@@ -63,6 +66,8 @@ def drain(
             time.sleep(POLL_SECONDS)
             continue
         order = answer.body if answer.status == 200 else api.need("GET", "/queues/orders")
+        if fulfil:
+            keep_shelves(api, order)
         if fulfil and order["status"]["type"] == "APPROVED":
             send_invoice(api, order)
             send_shipment(api, order)
@@ -108,6 +113,19 @@ def tell(drained: Drained, terminal: Terminal) -> None:
         f"{drained.invoiced} invoiced, {drained.shipped} shipped."
     )
     terminal.table([(count, status) for status, count in drained.statuses.most_common()])
+
+
+def keep_shelves(api: JsonApi, order: Order) -> None:
+    """Send the quantities left after an order: fewer once it is approved, more if it is cancelled after that.
+
+    Before its approval an order takes nothing, so one that was never approved has nothing to give back.
+    """
+    kind = order["status"]["type"]
+    sign = -1 if kind == "APPROVED" else 1 if kind == "CANCELED" and order["approved_date"] else 0
+    for item in order["items"] if sign else ():
+        where = f"/variations/{in_path(item['id'])}"
+        left = api.need("GET", where)["variation"]["qty"] + sign * item["qty"]
+        api.need("PUT", where, {"variation": {"qty": max(0, left)}})
 
 
 def send_invoice(api: JsonApi, order: Order) -> str:

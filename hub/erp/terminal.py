@@ -59,8 +59,9 @@ class Progress:
         self.began = time.monotonic()
 
     def __enter__(self) -> Progress:
-        self.began = time.monotonic()
-        self._show()
+        self.began = self._shown = time.monotonic()
+        if self.terminal.is_tty:
+            self._show()
         return self
 
     def __exit__(
@@ -86,8 +87,6 @@ class Progress:
             self._show()
 
     def _show(self, *, last: bool = False) -> None:
-        if not (last or self.terminal.is_tty or self.done):
-            return
         self._shown = time.monotonic()
         share = self.done / self.total if self.total else 1.0
         bar = ("█" * int(share * WIDTH)).ljust(WIDTH, "░")

@@ -29,7 +29,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         # Not required for argparse, which would answer with its own usage text and exit code 2.
         parser.add_argument("--name", default="", help="the seller's name")
-        parser.add_argument("--email", default="", help="the owner's e-mail; somebody known joins as they are")
+        parser.add_argument(
+            "--email", default="", help="the owner's e-mail; somebody known joins as they are"
+        )
         parser.add_argument("--password", default="", help="for a new owner; made up when left out")
         parser.add_argument("--test", action="store_true", help="may create its own orders over the API")
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
@@ -52,7 +54,9 @@ class Command(BaseCommand):
         }
         width = max(map(len, rows))
         self.stdout.write("\n".join(f"{label:<{width}}  {value}" for label, value in rows.items()))
-        self.stdout.write(self.style.WARNING("Keep these now: the key and a new password are not shown again."))
+        self.stdout.write(
+            self.style.WARNING("Keep these now: the key and a new password are not shown again.")
+        )
 
 
 def check(name: str, email: str, password: str) -> None:

@@ -12,6 +12,7 @@ from functools import partial
 from django.utils import timezone
 
 from catalog.models import Variation
+from hub.transactions import begin_again
 from marketplaces import ledger, publish, services, states, submissions
 from marketplaces.batches import batches
 from marketplaces.contract import (
@@ -245,6 +246,7 @@ def _settle_batch(
         )
 
 
+@begin_again
 def settle_results(turn: Turn, rows: Mapping[str, Row], outcomes: Iterable[Outcome]) -> set[str]:
     """Write down final verdicts on published content; returns the SKUs that have one.
 
@@ -318,6 +320,7 @@ def _state_after(verdict: Verdict) -> str:
             return State.ERROR
 
 
+@begin_again
 def _refuse(
     turn: Turn, origin: StoredIssue.Origin, refusals: Sequence[Refusal], by_id: Mapping[int, Due]
 ) -> None:
@@ -348,13 +351,18 @@ def _withdraw(turn: Turn, adapter: ContentPublisher, dues: Sequence[Due]) -> Non
                 refused.append(Refusal(due.listing_id, due.load_id, due.version, issues))
             else:
                 done.append(due)
-    ids = [due.listing_id for due in done]
-    ledger.confirm(Facet.CONTENT, [rows[due.sku] for due in done])
+    _settle_withdrawal([rows[due.sku] for due in done])
+    _refuse(turn, StoredIssue.Origin.MARKETPLACE, refused, {due.listing_id: due for due in dues})
+
+
+@begin_again
+def _settle_withdrawal(rows: Sequence[Row]) -> None:
+    ids = [row[0] for row in rows]
+    ledger.confirm(Facet.CONTENT, rows)
     ledger.go_off(ids)
     for facet in Facet:
         states.close_issues(ids, facet, StoredIssue.Closed.DISCONNECTED)
     states.move([Move(one, State.DISCONNECTED) for one in ids])
-    _refuse(turn, StoredIssue.Origin.MARKETPLACE, refused, {due.listing_id: due for due in dues})
 
 
 def _check_again(turn: Turn, translator: Translator, dues: Sequence[Due]) -> None:
@@ -375,16 +383,22 @@ def _check_again(turn: Turn, translator: Translator, dues: Sequence[Due]) -> Non
             still.append(Refusal(due.listing_id, due.load_id, due.version, issues))
         else:
             corrected.append(due.listing_id)
-    states.open_issues(
-        turn.connection.seller_id, turn.connection.pk, Facet.CONTENT, StoredIssue.Origin.CHECK, still
-    )
+    _settle_check(turn, dues, still, corrected)
+
+
+@begin_again
+def _settle_check(
+    turn: Turn, dues: Sequence[Due], still: Sequence[Refusal], corrected: Sequence[int]
+) -> None:
+    connection = turn.connection
+    states.open_issues(connection.seller_id, connection.pk, Facet.CONTENT, StoredIssue.Origin.CHECK, still)
     states.close_issues(corrected, Facet.CONTENT, StoredIssue.Closed.CORRECTED)
     Listing.objects.filter(pk__in=corrected).update(corrected_at=timezone.now())
     Listing.objects.filter(pk__in=[one.listing_id for one in still]).update(corrected_at=None)
     ledger.clear(Facet.CONTENT, [(due.listing_id, due.version, "") for due in dues])
-    if corrected and turn.connection.auto_reconnect:
+    if corrected and connection.auto_reconnect:
         services.start_load(
-            connection=turn.connection,
+            connection=connection,
             action=Load.Action.RECONNECT,
             listings=Listing.objects.filter(pk__in=corrected),
             origin=Load.Origin.AUTOMATIC,

@@ -65,16 +65,16 @@ def _watch(turn: Turn, adapter: ListingReader) -> bool:
             elif view.state is ListingState.REJECTED:
                 moves.append(Move(listing.pk, Listing.State.ERROR, view.remote_id, view.url))
                 refused.append(Refusal(listing.pk, listing.load_id, 0, view.issues))
-        states.open_issues(
-            turn.connection.seller_id,
-            turn.connection.pk,
-            Facet.CONTENT,
-            Issue.Origin.MARKETPLACE,
-            refused,
-        )
-        states.move(moves)
-        content.follow_up(turn, moves)
+        _settle_watch(turn, moves, refused)
     return waiting.exists()
+
+
+@begin_again
+def _settle_watch(turn: Turn, moves: Sequence[Move], refused: Sequence[Refusal]) -> None:
+    connection = turn.connection
+    states.open_issues(connection.seller_id, connection.pk, Facet.CONTENT, Issue.Origin.MARKETPLACE, refused)
+    states.move(moves)
+    content.follow_up(turn, moves)
 
 
 def _walk(turn: Turn, adapter: ListingReader) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
+from hub.transactions import begin_again
 from marketplaces import ledger, states, submissions
 from marketplaces.contract import (
     ContentItem,
@@ -132,6 +133,7 @@ def _settle_batch(
     )
 
 
+@begin_again
 def settle_results(
     turn: Turn, facet: Facet, rows: Mapping[str, ledger.Row], outcomes: Iterable[Outcome]
 ) -> set[str]:
@@ -155,6 +157,7 @@ def settle_results(
     return answered
 
 
+@begin_again
 def _refuse(turn: Turn, facet: Facet, origin: StoredIssue.Origin, refusals: list[states.Refusal]) -> None:
     if refusals:
         ledger.refuse(facet, [(one.listing_id, one.version, "") for one in refusals])

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from hub.transactions import begin_again
 from marketplaces import ledger
 from marketplaces.contract import Facet, Receipt
 from marketplaces.models import Connection, Lane, Submission
@@ -14,6 +15,7 @@ from marketplaces.models import Connection, Lane, Submission
 FIRST_POLL = timedelta(seconds=1)
 
 
+@begin_again
 def follow(connection: Connection, facet: Facet, rows: Sequence[ledger.Row], receipt: Receipt) -> None:
     """Remember that these rows wait for a submission, and wake the lane that asks about it."""
     if not rows or not receipt.submission_id:

@@ -58,7 +58,9 @@ def api_routes() -> list[tuple[str, type[APIView]]]:
 
 def concrete(route: str) -> str:
     """An address that matches a route: every named group and converter filled in."""
-    path = re.sub(r"\(\?P<\w+>[^()]*\)|<[^<>]*>", "X", route)
+    named = r"\(\?P<\w+>([^()|]*)[^()]*\)|<[^<>]*>"
+    # The first of several words, else a one, which is a number, a code and a SKU.
+    path = re.sub(named, lambda group: group[1] if (group[1] or "").isalpha() else "1", route)
     return "/" + path.replace("^", "").replace("/?$", "").replace("$", "").replace("\\Z", "")
 
 

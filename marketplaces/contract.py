@@ -388,6 +388,15 @@ class RemoteOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadableOrder:
+    """An order the adapter could not understand: kept as it came, so that it holds up nobody else's."""
+
+    remote_id: str
+    problem: str
+    raw: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class OrderPage:
     """One page of the order feed. `cursor` is where to go on; `has_more` says whether to go on at once.
 
@@ -397,6 +406,7 @@ class OrderPage:
     orders: tuple[RemoteOrder, ...]
     cursor: str
     has_more: bool = False
+    unreadable: tuple[UnreadableOrder, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

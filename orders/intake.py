@@ -33,6 +33,8 @@ def take_orders(turn: Turn) -> timedelta:
         if page.has_more and page.cursor == cursor:
             raise UnexpectedAnswer("the order feed promises more, but its cursor stands still")
         take_page(turn.connection, page.orders)
+        for odd in page.unreadable:
+            services.keep_raw(turn.connection, odd.remote_id, odd.raw, odd.problem)
         if page.cursor != cursor and not turn.save_cursor(page.cursor):
             return timedelta(0)
         cursor = page.cursor

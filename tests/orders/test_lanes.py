@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from marketplaces.contract import ShipmentNote
+from marketplaces.adapters.sandbox import payloads
+from marketplaces.contract import OrderPage, ShipmentNote
 from marketplaces.engine import Turn
 from marketplaces.models import Connection, Lane
 from marketplaces.simulators.sandbox import SandboxSimulator
@@ -319,3 +320,23 @@ def test_a_worker_that_lost_its_lease_moves_no_bookmark(shop: Shop) -> None:
     assert take_orders(Turn(lane, shop.connection.adapter(), [])) == timedelta(0)
     assert Lane.objects.get(pk=lane.pk).cursor == ""
     assert Order.objects.count() == 100
+
+
+def test_an_order_nobody_can_read_is_kept_and_holds_up_no_other(shop: Shop) -> None:
+    fine, odd = buy(shop, 2)
+    page = shop.connection.adapter()._call("GET", "/v1/orders", params={"cursor": "", "limit": 100})
+    next(one for one in page["orders"] if one["id"] == odd)["status"] = "teleported"
+
+    class Odd(type(shop.connection.adapter())):  # type: ignore[misc]
+        def fetch_orders(self, cursor: str) -> OrderPage:
+            return payloads.from_orders(page)
+
+    lane = Lane.objects.get(connection=shop.connection, kind="orders")
+    take_orders(
+        Turn(lane, Odd(shop.connection.credentials, base_url=shop.sandbox.url, allow_private=True), [])
+    )
+
+    assert here(shop, fine).sync_status == Order.SyncStatus.NOT_SYNCED
+    kept = here(shop, odd)
+    assert (kept.sync_status, kept.raw["status"]) == (Order.SyncStatus.ERROR, "teleported")
+    assert "teleported" in kept.events.get().note

@@ -36,6 +36,7 @@ from marketplaces.contract import (
     ShipmentNote,
     StockItem,
     UnexpectedAnswer,
+    UnreadableOrder,
     Verdict,
 )
 
@@ -389,10 +390,20 @@ def _from_rule(data: Any) -> AttributeRule:
 
 
 def from_orders(data: Any) -> OrderPage:
+    """Read a page; an order that cannot be understood, but has an id, is passed on as it came."""
+    orders: list[RemoteOrder] = []
+    unreadable: list[UnreadableOrder] = []
+    for order in need_list(data, "orders"):
+        remote_id = _need_text(order, "id")
+        try:
+            orders.append(from_order(order))
+        except UnexpectedAnswer as error:
+            unreadable.append(UnreadableOrder(remote_id, str(error), order))
     return OrderPage(
-        orders=tuple(from_order(order) for order in need_list(data, "orders")),
+        orders=tuple(orders),
         cursor=_need_text(data, "cursor"),
         has_more=bool(need(data, "has_more")),
+        unreadable=tuple(unreadable),
     )
 
 

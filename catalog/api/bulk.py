@@ -37,7 +37,7 @@ class BulkProductsView(SellerView):
     @extend_schema(
         operation_id="bulk_products",
         parameters=[OpenApiParameter("precheck", str, description='"no" leaves the verdicts out.')],
-        request=docs.listed("products", docs.PRODUCT_CHANGE | {"required": ["sku"]}),
+        request=docs.listed("products", docs.PRODUCT_ITEM),
         responses={200: docs.REPORT, **errors(400, 413, 415, 422)},
     )
     def put(self, request: Request) -> Response:

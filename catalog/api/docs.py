@@ -27,6 +27,7 @@ ATTRIBUTE: Schema = {
     },
     "required": ["name"],
 }
+ATTRIBUTE_CHANGE: Schema = {"type": "object", "properties": ATTRIBUTE["properties"]}
 ASSOCIATION: Schema = {
     "type": "object",
     "properties": {"platform": {"type": "string"}, "status": {"type": "string"}},
@@ -51,6 +52,7 @@ _PRODUCT_FIELDS = {
 }
 PRODUCT = _object({"sku": SKU, **_PRODUCT_FIELDS}, "sku", "name")
 PRODUCT_CHANGE = _object(_PRODUCT_FIELDS)
+PRODUCT_ITEM = _object({"sku": SKU, **_PRODUCT_FIELDS}, "sku")
 PRODUCT_SHOWN = _object(
     {
         "sku": SKU,

@@ -122,7 +122,7 @@ class AttributeView(SellerView):
     @extend_schema(
         operation_id="attributes_update",
         parameters=[NAME],
-        request=docs.wrapped("attribute", docs.ATTRIBUTE | {"required": []}),
+        request=docs.wrapped("attribute", docs.ATTRIBUTE_CHANGE),
         responses={**nothing(204), **errors(400, 404, 415, 422)},
     )
     def put(self, request: Request, name: str) -> HttpResponse:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import Client, override_settings
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.views import APIView
@@ -271,3 +273,9 @@ def test_the_api_describes_itself_without_a_key() -> None:
     # The content security policy allows no inline script.
     assert not re.search(rb"<script(?![^>]*src=)", page.content)
     assert client.get("/docs/?script=").status_code == 200
+
+
+def test_the_description_of_the_api_is_valid_and_complete(tmp_path: Path) -> None:
+    out = tmp_path / "schema.yaml"
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(out))
+    assert "/bulk/products" in out.read_text()

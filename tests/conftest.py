@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +14,6 @@ from django.conf import settings
 LOOPBACK = ("127.", "::1", "localhost")
 # Playwright's fixtures run an event loop in the test's own thread, and Django then refuses the database.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-
-
-def pytest_configure() -> None:
-    """On a fresh machine nothing has been collected yet, and whitenoise warns of a missing directory."""
-    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,15 +6,15 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django_otp import user_has_device
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import action, display
@@ -24,8 +24,6 @@ from unfold.widgets import UnfoldAdminEmailInputWidget
 from hub import account_pages, own_account, people  # noqa: F401  (the pages register themselves)
 from hub.models import ApiKey, Membership, Seller, User
 from hub.staff import ReadOnlyStaffAdmin, StaffAdmin
-
-admin.site.unregister(Group)
 
 
 class MemberInline(TabularInline):
@@ -172,7 +170,7 @@ class UserStaffAdmin(StaffAdmin, DjangoUserAdmin):  # type: ignore[misc, type-ar
         (gettext_lazy("Dates"), {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),)
-    actions_detail = ("password_link",)
+    actions_detail = ("password_link", "reset_two_step")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Bring the sellers along for the list."""
@@ -187,15 +185,19 @@ class UserStaffAdmin(StaffAdmin, DjangoUserAdmin):  # type: ignore[misc, type-ar
         """A person is switched off, never deleted: what they did keeps their name."""
         return False
 
-    @action(description=gettext_lazy("Password link"), icon="link", permissions=["change"])
-    def password_link(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Make a link with which the person sets a new password, once."""
-        person = self.get_object(request, object_id)
+    def _person(self, request: HttpRequest, object_id: str) -> User:
+        person: User | None = self.get_object(request, object_id)
         if person is None:
             raise Http404
         if person.is_superuser and not request.user.is_superuser:
             raise PermissionDenied
         request.current_app = self.admin_site.name
+        return person
+
+    @action(description=gettext_lazy("Password link"), icon="link", permissions=["change"])
+    def password_link(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Make a link with which the person sets a new password, once."""
+        person = self._person(request, object_id)
         context = {
             **self.admin_site.each_context(request),
             "title": _("Password link for %(email)s") % {"email": person.email},
@@ -203,3 +205,17 @@ class UserStaffAdmin(StaffAdmin, DjangoUserAdmin):  # type: ignore[misc, type-ar
         if request.method == "POST":
             context["link"] = request.build_absolute_uri(people.password_path(person))
         return TemplateResponse(request, "admin/password_link.html", context)
+
+    @action(description=gettext_lazy("Two-step sign-in"), icon="shield_person", permissions=["change"])
+    def reset_two_step(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Turn the second step off for somebody who lost both phone and recovery codes."""
+        person = self._person(request, object_id)
+        if request.method == "POST":
+            own_account.forget_devices(person)
+            messages.success(request, _("Two-step sign-in is off."))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Two-step sign-in of %(email)s") % {"email": person.email},
+            "is_on": user_has_device(person),
+        }
+        return TemplateResponse(request, "admin/two_step.html", context)

@@ -11,7 +11,7 @@ class HubConfig(AppConfig):
     """Who is who, and the doors in."""
 
     name = "hub"
-    verbose_name = _("Hub")
+    verbose_name = _("People and accounts")
 
     def ready(self) -> None:
         """Register the system checks."""

@@ -34,14 +34,16 @@ else:
 class CappedPaginator(_Paginator):
     """A paginator that never counts a whole catalogue."""
 
+    cap = CAP
+
     @cached_property
     def count(self) -> int:
-        """Exact up to CAP; above it what the planner expects, and never less than CAP + 1."""
+        """Exact up to the cap; above it what the planner expects, and never less than the cap + 1."""
         rows = self.object_list
         if not isinstance(rows, QuerySet):
             return len(rows)
-        number = capped(rows)
-        return number if number <= CAP else max(_expected(rows), CAP + 1)
+        number = capped(rows, self.cap)
+        return number if number <= self.cap else max(_expected(rows), self.cap + 1)
 
 
 def _expected(rows: QuerySet[Any, Any]) -> int:

@@ -74,6 +74,13 @@ def two_step(request: HttpRequest) -> HttpResponse:
     return _page(request, _invitation(pending))
 
 
+@transaction.atomic
+def forget_devices(user: User) -> None:
+    """Let the person sign in with the password alone."""
+    TOTPDevice.objects.filter(user=user).delete()
+    StaticDevice.objects.filter(user=user).delete()
+
+
 def _page(request: HttpRequest, context: dict[str, Any], status: int = 200) -> HttpResponse:
     return portal_site.render(
         request, "portal/account/two_step.html", {"title": _("Two-step sign-in"), **context}, status=status
@@ -113,8 +120,7 @@ def _turn_off(request: HttpRequest, user: User, device: TOTPDevice) -> HttpRespo
     if not device.verify_token((request.POST.get("token") or "").replace(" ", "")):
         messages.error(request, _("This code is not right or no longer current. Try the next one."))
         return _page(request, {"is_on": True}, status=400)
-    TOTPDevice.objects.filter(user=user).delete()
-    StaticDevice.objects.filter(user=user).delete()
+    forget_devices(user)
     messages.success(request, _("Two-step sign-in is off."))
     return HttpResponseRedirect(reverse("portal:account_two_step"))
 

@@ -13,6 +13,7 @@ from typing import Any, cast
 from urllib.parse import parse_qsl
 
 from django.contrib import messages
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.filters import RelatedFieldListFilter
 from django.contrib.admin.utils import get_fields_from_path
 from django.core.exceptions import FieldDoesNotExist
@@ -229,6 +230,8 @@ class SellerAdmin(Scoped, ModelAdmin):
 
     paginator = CappedPaginator
     show_full_result_count = False
+    # Counting every choice of every filter reads the whole catalogue.
+    show_facets = ShowFacets.NEVER
     list_per_page = 50
     list_max_show_all = 0
     list_fullwidth = True

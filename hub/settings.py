@@ -33,7 +33,7 @@ ALLOWED_HOSTS = env.words("HUB_ALLOWED_HOSTS", f"{HUB_HOST},localhost,127.0.0.1,
 CSRF_TRUSTED_ORIGINS = [HUB_BASE_URL]
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",  # without a site of its own: hub.staff has it
     "unfold.contrib.filters",
     "django.contrib.auth",
     "django.contrib.contenttypes",

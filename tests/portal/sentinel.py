@@ -6,6 +6,7 @@ Rows are built from the models themselves, so that a new model is covered withou
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -14,12 +15,16 @@ from django.apps import apps
 from django.db import models
 from django.utils import timezone
 
+from hub.checks import belongs_to_a_seller
 from hub.models import Membership, Seller, User
+from marketplaces.contract import CategorySchema
+from marketplaces.taxonomy import to_json
 
+_numbers = itertools.count(1)
 OURS = ("hub", "catalog", "marketplaces", "orders")
 
 SPECIAL: dict[str, dict[str, Callable[[], Any]]] = {
-    "hub.Seller": {"is_active": lambda: True, "is_test": lambda: True},
+    "hub.Seller": {"is_active": lambda: True, "is_test": lambda: True, "last_load_number": lambda: 1},
     "hub.User": {"is_active": lambda: True, "is_staff": lambda: False, "is_superuser": lambda: False},
     "hub.Membership": {"role": lambda: "owner"},
     "hub.ApiKey": {"revoked_at": lambda: None},
@@ -32,6 +37,7 @@ SPECIAL: dict[str, dict[str, Callable[[], Any]]] = {
     "orders.Order": {"status_type": lambda: "APPROVED"},
     "orders.Notice": {"state": lambda: "refused", "action": lambda: "invoice"},
     "orders.OrderEvent": {"status_type": lambda: ""},
+    "marketplaces.RemoteCategory": {"schema": lambda: to_json(CategorySchema("X"))},
     "marketplaces.Sync": {"facet": lambda: "content"},
 }
 
@@ -63,6 +69,9 @@ class World:
     def _make(self, model: type[models.Model]) -> models.Model:
         special = SPECIAL.get(model._meta.label, {})
         values: dict[str, Any] = {}
+        # What belongs to no seller is everybody's to see.
+        is_own = model in (Seller, User) or belongs_to_a_seller(model)
+        word = self.word if is_own else f"Shared{next(_numbers)}"
         for field in model._meta.concrete_fields:
             if field.name in special:
                 values[field.name] = special[field.name]()
@@ -71,28 +80,28 @@ class World:
                 if related is not model:
                     values[field.name] = self.row(related)
             elif not field.primary_key and not field.generated:
-                values[field.name] = self._value(field)
+                values[field.name] = self._value(field, word)
         rows = model._default_manager
         made = rows.create(**{name: value for name, value in values.items() if value is not SKIP})
         return rows.get(pk=made.pk)
 
-    def _value(self, field: models.Field[Any, Any]) -> Any:
+    def _value(self, field: models.Field[Any, Any], word: str) -> Any:
         if field.choices:
             return field.choices[0][0]
         if isinstance(field, models.URLField):
-            return f"https://example.com/{self.word}"
+            return f"https://example.com/{word}"
         if isinstance(field, models.EmailField):
-            return f"{self.word.lower()}@example.com"
+            return f"{word.lower()}@example.com"
         if isinstance(field, (models.CharField, models.TextField)):
-            return self.word[: field.max_length] if field.max_length else self.word
+            return word[: field.max_length] if field.max_length else word
         if isinstance(field, models.UUIDField):
             return uuid.uuid4()
         if isinstance(field, models.DateTimeField):
             return timezone.now()
         if isinstance(field, models.JSONField):
-            return [{"key": self.word, "value": self.word}] if field.default is list else {}
+            return [{"key": word, "value": word}] if field.default is list else {}
         if type(field).__name__ == "ArrayField":
-            return [self.word]
+            return [word]
         return SKIP if field.has_default() or field.null else 1
 
 

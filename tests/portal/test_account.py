@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from hub.models import ApiKey, Membership, Seller, User
 from tests import make
@@ -183,8 +186,6 @@ def test_staff_makes_a_password_link(staff: Client, owner: User) -> None:
 
 
 def test_staff_without_full_rights_cannot_take_over_a_superuser(staff: Client) -> None:
-    from django.contrib.auth.models import Permission
-
     clerk = User.objects.create_user("clerk@example.com", is_staff=True)
     clerk.user_permissions.add(*Permission.objects.filter(codename__in=["change_user", "view_user"]))
     boss = User.objects.get(email="staff@example.com")
@@ -197,3 +198,17 @@ def test_staff_pages_open(staff: Client, owner: User, shop: Seller, name: str) -
     row = {"seller": shop, "user": owner, "apikey": ApiKey.objects.get()}[name]
     assert staff.get(f"/admin/hub/{name}/?q=a").status_code == 200
     assert staff.get(f"/admin/hub/{name}/{row.pk}/change/").status_code == 200
+
+
+def test_staff_turns_the_second_step_off_for_who_lost_it(staff: Client, owner: User) -> None:
+    TOTPDevice.objects.create(user=owner, confirmed=True)
+    address = f"/admin/hub/user/{owner.pk}/reset_two_step/"
+    staff.get(address)
+    assert TOTPDevice.objects.filter(user=owner).exists()
+    staff.post(address)
+    assert not TOTPDevice.objects.filter(user=owner).exists()
+
+
+def test_the_staff_site_has_only_pages_of_ours() -> None:
+    apps = {model._meta.app_label for model in admin.site._registry}
+    assert apps <= {"hub", "catalog", "marketplaces", "orders"}

@@ -94,7 +94,7 @@ def test_the_page_of_an_order_tells_everything(ana: Client, connection: Connecti
 
 
 def test_the_page_opens_for_an_order_kept_as_it_came(ana: Client, connection: Connection) -> None:
-    services.incoming.keep_raw(connection, orders.remote_order("ODD"), "KeyError")
+    services.incoming.keep_raw(connection, "ODD", {"id": "ODD"}, "KeyError")
     order = Order.objects.get(remote_id="ODD")
     assert ana.get(detail(order)).status_code == 200
 

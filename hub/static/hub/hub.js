@@ -17,7 +17,11 @@ document.addEventListener("submit", (event) => {
   if (words && !window.confirm(words)) event.preventDefault();
 });
 
-// The ERP's pictures live on other machines; one that is gone must not look like our fault.
+// The ERP's pictures live on other machines; one that is gone leaves a grey frame, not a broken icon.
+const GONE = "data:image/svg+xml," + encodeURIComponent(
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><rect width="40" height="40" fill="#e5e7eb"/>' +
+  '<path d="M12 26l6-8 4 5 3-3 4 6z" fill="#9ca3af"/></svg>'
+);
 document.addEventListener("error", (event) => {
-  if (event.target.tagName === "IMG") event.target.classList.add("hub-broken");
+  if (event.target.tagName === "IMG" && event.target.src !== GONE) event.target.src = GONE;
 }, true);

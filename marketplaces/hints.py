@@ -23,6 +23,9 @@ FIXERS = {
 }
 """Who can mend it."""
 
+BOUNDS = ("value", "limit", "minimum", "maximum")
+"""The parameters an issue tells beside its words."""
+
 FIELDS = {
     "name": _("name"),
     "description": _("description"),
@@ -238,6 +241,8 @@ def for_api(issue: Issue) -> dict[str, Any]:
     }
     if issue.params.get("allowed"):
         answer["allowed"] = list(issue.params["allowed"])
+    # What an ERP can correct by, without reading the sentence.
+    answer |= {name: issue.params[name] for name in BOUNDS if issue.params.get(name) not in (None, "")}
     if issue.code:
         answer["marketplace_code"], answer["marketplace_message"] = issue.code, issue.message
     return answer

@@ -156,8 +156,12 @@ def _live(request: HttpRequest, load: Load) -> dict[str, Any]:
     cause = request.GET.get("cause", "")
     search = request.GET.get("q", "").strip()[:100]
     page = number(request, "page")
-    items = _items(load, state, cause, search)
-    shown = list(items.order_by("id")[(page - 1) * PER_PAGE : page * PER_PAGE + 1])
+    # The numbers first: with its joins, the query would sort whole rows of all items.
+    found = _items(load, state, cause, search).order_by("id").values_list("pk", flat=True)
+    wanted = list(found[(page - 1) * PER_PAGE : page * PER_PAGE + 1])
+    shown = list(
+        LoadItem.objects.filter(pk__in=wanted).select_related("listing__variation__product").order_by("id")
+    )
     ids = [one.listing_id for one in shown if one.listing_id]
     reasons: dict[int, list[tuple[Issue, hints.Hint]]] = {}
     for issue in Issue.objects.filter(load=load, listing_id__in=ids).order_by("id"):
@@ -195,7 +199,7 @@ def _live(request: HttpRequest, load: Load) -> dict[str, Any]:
 
 
 def _items(load: Load, state: str, cause: str, search: str) -> QuerySet[LoadItem]:
-    items = LoadItem.objects.filter(load=load).select_related("listing__variation__product")
+    items = LoadItem.objects.filter(load=load)
     if state:
         items = items.filter(state=state)
     if cause:

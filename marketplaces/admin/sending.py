@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from catalog.models import Variation
-from hub import tenancy
+from hub import statistics, tenancy
 from hub.counting import capped
 from hub.portal import portal_site
 from marketplaces import hints, services, showing
@@ -99,6 +99,7 @@ def _offer_or_send(
     listings: QuerySet[Listing] | None = None,
 ) -> HttpResponse:
     seller = tenancy.actor(request).seller
+    statistics.refresh("catalog_product", "catalog_variation", "marketplaces_listing")
     connections = list(Connection.objects.filter(seller_id=seller.pk).select_related("marketplace", "seller"))
     if not connections:
         messages.warning(request, _("Connect an account at a marketplace first."))

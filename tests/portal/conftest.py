@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from django.test import Client
 
 from hub.models import Membership, Seller, User
+from marketplaces.simulators.sandbox import SandboxSimulator
 from tests import make
+from tests.marketplaces.shop import FAST, Shop, open_shop
 
 PASSWORD = "correct horse battery"
 
@@ -59,3 +63,34 @@ def staff(db: None) -> Client:
 @pytest.fixture
 def anonymous() -> Client:
     return Client(headers={"accept": "text/html"})
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxSimulator]:
+    """A marketplace that decides within hundredths of a second."""
+    with SandboxSimulator(settings=FAST) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def stall(sandbox: SandboxSimulator, db: None) -> Shop:
+    """Dora's shop, connected to the sandbox, with a mapped category."""
+    return open_shop(sandbox, "Dora")
+
+
+@pytest.fixture
+def dora(stall: Shop) -> Client:
+    """Owns the stall."""
+    return sign_in(make.make_member(stall.seller, email="dora@example.com", name="Dora"))
+
+
+@pytest.fixture
+def otto(stall: Shop) -> Client:
+    """Operates the stall."""
+    return sign_in(make.make_member(stall.seller, Membership.Role.OPERATOR, email="otto@example.com"))
+
+
+@pytest.fixture
+def vera(stall: Shop) -> Client:
+    """Looks at the stall."""
+    return sign_in(make.make_member(stall.seller, Membership.Role.VIEWER, email="vera@example.com"))

@@ -1,0 +1,195 @@
+"""Opening an account, its page, its switches: the owner does, the others look."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from marketplaces import services
+from marketplaces.models import Connection, Listing
+from marketplaces.simulators.sandbox import SandboxSimulator
+from tests.marketplaces.shop import Shop
+
+NEW = reverse("portal:connection_new", args=["sandbox"])
+LIST = reverse("portal:marketplaces_connection_changelist")
+
+
+def page_of(connection: Connection) -> str:
+    return reverse("portal:marketplaces_connection_change", args=[connection.pk])
+
+
+def credentials(sandbox: SandboxSimulator, name: str = "Filial") -> dict[str, str]:
+    account = sandbox.create_account(name)
+    return {
+        "name": name,
+        "credential_api_key": account["api_key"],
+        "credential_webhook_secret": account["webhook_secret"],
+    }
+
+
+def test_the_form_asks_what_the_marketplace_needs_and_hides_the_secrets(dora: Client) -> None:
+    form = dora.get(NEW).context["form"]
+    assert list(form.fields) == ["name", "credential_api_key", "credential_webhook_secret"]
+    assert form.fields["credential_api_key"].widget.input_type == "password"
+
+
+def test_good_credentials_open_an_account_and_lead_to_its_mapping(
+    dora: Client, stall: Shop, sandbox: SandboxSimulator
+) -> None:
+    response = dora.post(NEW, credentials(sandbox))
+    connection = Connection.objects.get(seller=stall.seller, name="Filial")
+    assert response["Location"] == reverse("portal:mapping", args=[connection.pk])
+    assert connection.lanes.count() == 7
+
+
+def test_credentials_the_marketplace_refuses_are_told_and_not_kept(dora: Client, stall: Shop) -> None:
+    response = dora.post(NEW, {"name": "Filial", "credential_api_key": "top-secret-typo"})
+    assert response.status_code == 400
+    assert "recusa" in response.content.decode()
+    assert "top-secret-typo" not in response.content.decode()
+    assert Connection.objects.filter(seller=stall.seller).count() == 1
+
+
+def test_a_marketplace_that_does_not_answer_is_told_in_words(dora: Client, stall: Shop) -> None:
+    marketplace = stall.connection.marketplace
+    marketplace.base_url = "http://127.0.0.1:9"
+    marketplace.save()
+    response = dora.post(NEW, {"name": "Filial", "credential_api_key": "any"})
+    assert response.status_code == 400
+    assert Connection.objects.filter(seller=stall.seller).count() == 1
+
+
+def test_missing_fields_name_taken_and_account_taken_are_told(
+    dora: Client, stall: Shop, sandbox: SandboxSimulator
+) -> None:
+    assert dora.post(NEW, {"name": "Filial"}).status_code == 400
+    assert dora.post(NEW, {**credentials(sandbox), "name": "Sandbox"}).status_code == 400
+    taken = {"name": "Outra", "credential_api_key": stall.account["api_key"]}
+    assert dora.post(NEW, taken).status_code == 400
+    assert Connection.objects.filter(seller=stall.seller).count() == 1
+
+
+def test_a_marketplace_staff_switched_off_or_nobody_knows_is_not_there(dora: Client, stall: Shop) -> None:
+    assert dora.get(reverse("portal:connection_new", args=["nowhere"])).status_code == 404
+    marketplace = stall.connection.marketplace
+    marketplace.is_enabled = False
+    marketplace.save()
+    assert dora.get(NEW).status_code == 404
+
+
+def test_the_list_shows_listings_by_state_and_what_waits(dora: Client, stall: Shop) -> None:
+    stall.sell("PANELA-1")
+    stall.sell("PANELA-2", ean="123")
+    stall.connect()
+    (card,) = dora.get(LIST).context["cards"]
+    assert {state: count for state, _label, count in card["states"]} == {"connected": 1, "error": 1}
+    assert card["health"].total_due == 0
+    assert card["problem"] == ""
+
+
+def test_the_page_says_a_problem_in_plain_words(dora: Client, stall: Shop) -> None:
+    Connection.objects.filter(pk=stall.connection.pk).update(last_error="Unavailable: 503 from upstream")
+    page = dora.get(page_of(stall.connection)).content.decode()
+    assert "503 from upstream" not in page
+    assert "não responde" in page
+
+
+def test_an_owner_sets_the_switches(dora: Client, stall: Shop) -> None:
+    dora.post(
+        reverse("portal:connection_switches", args=[stall.connection.pk]),
+        {
+            "sync_stock": "on",
+            "auto_reconnect": "on",
+            "sync_content": "on",
+            "orders_since": "2026-01-02T03:04",
+        },
+    )
+    stall.connection.refresh_from_db()
+    after = stall.connection
+    assert (after.sync_stock, after.sync_price, after.auto_reconnect, after.sync_content) == (
+        True,
+        False,
+        True,
+        True,
+    )
+    assert after.orders_since is not None
+    assert after.orders_since.isoformat() == "2026-01-02T06:04:00+00:00"
+
+
+def test_switching_content_on_makes_it_follow_for_the_listings_there(dora: Client, stall: Shop) -> None:
+    stall.sell("PANELA-1")
+    stall.connect()
+    assert not stall.sync("PANELA-1", "content").follows
+    dora.post(reverse("portal:connection_switches", args=[stall.connection.pk]), {"sync_content": "on"})
+    assert stall.sync("PANELA-1", "content").follows
+
+
+def test_a_date_that_is_none_is_told(dora: Client, stall: Shop) -> None:
+    address = reverse("portal:connection_switches", args=[stall.connection.pk])
+    response = dora.post(address, {"sync_stock": "on", "orders_since": "amanhã"}, follow=True)
+    assert response.status_code == 200
+    assert [message.level_tag for message in response.context["messages"]] == ["error"]
+
+
+def test_pausing_and_resuming(dora: Client, stall: Shop) -> None:
+    address = reverse("portal:connection_pause", args=[stall.connection.pk])
+    dora.post(address, {"paused": "1"})
+    stall.connection.refresh_from_db()
+    assert stall.connection.status == Connection.Status.PAUSED
+    dora.post(address, {"paused": "0"})
+    stall.connection.refresh_from_db()
+    assert stall.connection.status == Connection.Status.ACTIVE
+
+
+def test_new_credentials_must_be_of_the_same_account(
+    dora: Client, stall: Shop, sandbox: SandboxSimulator
+) -> None:
+    address = reverse("portal:connection_credentials", args=[stall.connection.pk])
+    Connection.objects.filter(pk=stall.connection.pk).update(status=Connection.Status.NEEDS_CREDENTIALS)
+    assert dora.post(address, credentials(sandbox, "Outra conta")).status_code == 400
+    stall.connection.refresh_from_db()
+    assert stall.connection.status == Connection.Status.NEEDS_CREDENTIALS
+    same = {"credential_api_key": stall.account["api_key"]}
+    assert dora.post(address, same)["Location"] == page_of(stall.connection)
+    stall.connection.refresh_from_db()
+    assert stall.connection.status == Connection.Status.ACTIVE
+
+
+def test_no_page_shows_the_credentials(dora: Client, stall: Shop) -> None:
+    stall.sell("PANELA-1")
+    stall.connect()
+    newest = stall.connection.exchanges.first()
+    assert newest is not None
+    listing = Listing.objects.get()
+    for address in (
+        LIST,
+        page_of(stall.connection),
+        reverse("portal:connection_credentials", args=[stall.connection.pk]),
+        reverse("portal:marketplaces_listing_change", args=[listing.pk]),
+        reverse("portal:marketplaces_exchange_changelist"),
+        reverse("portal:marketplaces_exchange_change", args=[newest.pk]),
+    ):
+        page = dora.get(address).content.decode()
+        assert stall.account["api_key"] not in page, address
+        assert stall.account["webhook_secret"] not in page, address
+
+
+@pytest.mark.parametrize("who", ["otto", "vera"])
+def test_only_owners_manage_accounts(who: str, request: pytest.FixtureRequest, stall: Shop) -> None:
+    client: Client = request.getfixturevalue(who)
+    pk = stall.connection.pk
+    assert client.get(LIST).status_code == 200
+    assert client.get(page_of(stall.connection)).status_code == 200
+    assert client.get(NEW).status_code == 403
+    assert client.post(NEW, {"name": "x"}).status_code == 403
+    for name in ("connection_switches", "connection_pause", "connection_credentials"):
+        assert client.post(reverse(f"portal:{name}", args=[pk]), {"paused": "1"}).status_code == 403
+    stall.connection.refresh_from_db()
+    assert stall.connection.status == Connection.Status.ACTIVE
+
+
+def test_an_account_without_any_product_page_still_opens(dora: Client, stall: Shop) -> None:
+    services.set_paused(connection=stall.connection, paused=True)
+    assert dora.get(page_of(stall.connection)).status_code == 200
+    assert dora.get(reverse("portal:mapping_progress", args=[stall.connection.pk])).status_code == 200

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.db import models
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -42,6 +43,7 @@ class MarketplaceStaffAdmin(StaffAdmin):
     list_display = ("name", "key", "is_enabled", "show_pace", "paused_until", "show_accounts")
     fields = ("key", "name", "is_enabled", "base_url", "calls_per_second", "paused_until")
     readonly_fields = ("key",)
+    formfield_overrides: ClassVar[dict[Any, Any]] = {models.URLField: {"assume_scheme": "https"}}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """A marketplace comes with its adapter."""

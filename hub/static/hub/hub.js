@@ -25,3 +25,9 @@ const GONE = "data:image/svg+xml," + encodeURIComponent(
 document.addEventListener("error", (event) => {
   if (event.target.tagName === "IMG" && event.target.src !== GONE) event.target.src = GONE;
 }, true);
+
+// An icon is a word of its font; a screen reader must not read "inventory_2" before "Products".
+const silence = (root) => root.querySelectorAll(".material-symbols-outlined:not([aria-hidden])")
+  .forEach((icon) => icon.setAttribute("aria-hidden", "true"));
+document.addEventListener("DOMContentLoaded", () => silence(document));
+document.addEventListener("htmx:load", (event) => silence(event.target));

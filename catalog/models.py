@@ -186,9 +186,7 @@ class Variation(models.Model):
     """
 
     seller = models.ForeignKey(Seller, models.CASCADE, related_name="variations", verbose_name=_("seller"))
-    product = models.ForeignKey(
-        Product, models.CASCADE, related_name="variations", verbose_name=_("product")
-    )
+    product = models.ForeignKey(Product, models.CASCADE, related_name="variations", verbose_name=_("product"))
     sku = models.CharField(_("SKU"), max_length=100)
     qty = models.IntegerField(_("quantity"), default=0)
     ean = models.CharField(_("GTIN/EAN"), max_length=30, blank=True)

@@ -84,7 +84,7 @@ def test_cards_count_what_needs_somebody_and_lead_there(
         f"{orders}?needs=refused": "1",
         f"{orders}?needs=overdue": "1",
     }
-    assert "3 horas" in ana.get(START).content.decode()
+    assert "3\xa0horas" in ana.get(START).content.decode()
     for link in cards(ana):
         assert ana.get(link).status_code == 200, link
 

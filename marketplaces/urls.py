@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import re_path
 
-from marketplaces.api import views
+from marketplaces.api import sync_errors, views
 
 urlpatterns = [
     re_path(r"^connections/?$", views.ConnectionsView.as_view()),
@@ -15,4 +15,5 @@ urlpatterns = [
     re_path(r"^loads/(?P<number>[0-9]{1,10})/items/?$", views.LoadItemsView.as_view()),
     re_path(r"^issues/?$", views.IssuesView.as_view()),
     re_path(r"^issues/causes/?$", views.CausesView.as_view()),
+    re_path(r"^sync_errors/products/?$", sync_errors.ProductErrorsView.as_view()),
 ]

@@ -323,6 +323,9 @@ class Notice(models.Model):
     created_at = models.DateTimeField(_("made"), default=timezone.now)
     told_at = models.DateTimeField(_("told"), null=True, blank=True)
     error = models.TextField(_("marketplace's words"), blank=True)
+    refused_at = models.DateTimeField(_("refused"), null=True, blank=True)
+    ignored_at = models.DateTimeField(_("put aside"), null=True, blank=True)
+    """When the ERP asked not to be shown the refusal again."""
 
     class Meta:
         verbose_name = _("notice to the marketplace")

@@ -98,7 +98,8 @@ def _refused(notice: Notice, refusal: Refused) -> None:
     with transaction.atomic():
         order = Order.objects.select_for_update(no_key=True).get(pk=notice.order_id)
         mine = Notice.objects.filter(pk=notice.pk, state=Notice.State.WAITING)
-        if not mine.update(state=Notice.State.REFUSED, error=words, attempts=F("attempts") + 1):
+        refused = {"state": Notice.State.REFUSED, "refused_at": timezone.now(), "error": words}
+        if not mine.update(**refused, attempts=F("attempts") + 1):
             return
         OrderEvent.objects.create(
             order=order,

@@ -28,8 +28,8 @@ def tell_again(seller: Seller, notice_id: int) -> Notice:
         raise Refusal(_("Cancel the order again in the ERP: it went on after the refusal."))
     if notice.state != Notice.State.REFUSED:
         raise Refusal(_("Only what was refused can be repeated."))
-    notice.state, notice.due_at = Notice.State.WAITING, timezone.now()
-    notice.save(update_fields=["state", "due_at"])
+    notice.state, notice.due_at, notice.ignored_at = Notice.State.WAITING, timezone.now(), None
+    notice.save(update_fields=["state", "due_at", "ignored_at"])
     OrderEvent.objects.create(
         order_id=notice.order_id,
         source=OrderEvent.Source.PORTAL,

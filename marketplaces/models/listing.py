@@ -218,6 +218,8 @@ class Issue(models.Model):
     created_at = models.DateTimeField(_("last seen"), default=timezone.now)
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
     closed_because = models.CharField(max_length=12, choices=Closed, blank=True)
+    ignored_at = models.DateTimeField(_("put aside"), null=True, blank=True)
+    """When the ERP asked not to be shown it again; the same cause told anew is a new row."""
 
     class Meta:
         verbose_name = _("catalogue error")

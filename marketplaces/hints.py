@@ -23,8 +23,8 @@ FIXERS = {
 }
 """Who can mend it."""
 
-BOUNDS = ("value", "limit", "minimum", "maximum")
-"""The parameters an issue tells beside its words."""
+DETAILS = ("label", "value", "limit", "minimum", "maximum")
+"""The parameters an issue tells beside its words; an attribute's label is the key of its specification."""
 
 FIELDS = {
     "name": _("name"),
@@ -242,7 +242,7 @@ def for_api(issue: Issue) -> dict[str, Any]:
     if issue.params.get("allowed"):
         answer["allowed"] = list(issue.params["allowed"])
     # What an ERP can correct by, without reading the sentence.
-    answer |= {name: issue.params[name] for name in BOUNDS if issue.params.get(name) not in (None, "")}
+    answer |= {name: issue.params[name] for name in DETAILS if issue.params.get(name) not in (None, "")}
     if issue.code:
         answer["marketplace_code"], answer["marketplace_message"] = issue.code, issue.message
     return answer

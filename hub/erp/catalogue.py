@@ -143,8 +143,13 @@ def push(api: JsonApi, products: Sequence[Product], terminal: Terminal, label: s
 
 
 def fix_by_rules(api: JsonApi, products: Sequence[Product], terminal: Terminal) -> Report:
-    """Correct a real catalogue: first by rule, then round by round by what the hub answers."""
-    current = {one["sku"]: one for one in corrections.all_by_rule(products)}
+    """Correct a real catalogue: by rule, by the marketplaces' refusals, then by what the hub answers."""
+    refusals = refused_by_marketplaces(api)
+    current = {}
+    for one in corrections.all_by_rule(products):
+        skus = [one["sku"], *(child["sku"] for child in one.get("variations", ()))]
+        refused = [issue for sku in skus for issue in refusals.get(sku, ())]
+        current[one["sku"]] = corrections.by_issues(one, refused)
     report = push(api, list(current.values()), terminal, "fix by rule")
     seconds = report.seconds
     for attempt in range(ROUNDS):
@@ -197,15 +202,23 @@ def tell(report: Report, terminal: Terminal, errors_file: Path, most: int = 15) 
 # --- the changes of every day -----------------------------------------------------------------
 
 
-def walk(api: JsonApi) -> Iterator[Product]:
-    """Yield every product the hub has of this seller."""
-    answer = api.need("GET", "/products", per_page=100)
+def walk(api: JsonApi, path: str = "/products", name: str = "products") -> Iterator[Product]:
+    """Yield every product the hub has of this seller, or every row of another list with a `next`."""
+    answer = api.need("GET", path, per_page=100)
     while True:
-        yield from answer["products"]
+        yield from answer[name]
         if not answer["next"]:
             return
-        path = str(answer["next"]).split("/products", 1)[1]
-        answer = api.need("GET", f"/products{path}")
+        answer = api.need("GET", path + str(answer["next"]).split(path, 1)[1])
+
+
+def refused_by_marketplaces(api: JsonApi) -> dict[str, list[Product]]:
+    """Return what marketplaces themselves found wrong, by sellable SKU."""
+    found: dict[str, list[Product]] = {}
+    for issue in walk(api, "/issues", "issues"):
+        if issue["said_by"] == "marketplace" and issue["facet"] == "content":
+            found.setdefault(issue["sku"], []).append(issue)
+    return found
 
 
 def sellable(product: Mapping[str, Any]) -> list[dict[str, Any]]:

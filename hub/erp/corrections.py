@@ -11,7 +11,6 @@ import copy
 import re
 import unicodedata
 import zlib
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -24,7 +23,7 @@ BRAND = "Genérica"
 NO_NAME = "Produto sem descrição na nota"
 TITLE_LENGTH = 60
 """The shortest limit among common marketplaces."""
-MOST_PRICE, MOST_WEIGHT = 99_999.0, 200.0
+LEAST_PRICE, MOST_WEIGHT, MOST_DESCRIPTION = 0.50, 200.0, 2_000
 UNKNOWN = "Não informado"
 # Words that claim nothing, in the order in which they are preferred among a marketplace's allowed values.
 MODEST = (
@@ -51,19 +50,20 @@ DEAD_CATEGORY = "Array"
 """An export mistake of the golf shop, on two thirds of its products."""
 
 
-def by_rule(product: Product, *, named_before: int = 0) -> Product:
-    """Return the product with what is missing filled in; `named_before` counts earlier ones of this name."""
+def by_rule(product: Product, *, is_copy: bool = False) -> Product:
+    """Return the product with what is missing filled in; `is_copy` says that another one has its name."""
     fixed = copy.deepcopy(product)
-    fixed["name"] = title(fixed, named_before)
+    fixed["name"] = title(fixed, is_copy=is_copy)
     fixed.setdefault("brand", BRAND)
     fixed["images"] = images(fixed)
-    if len(fixed.get("description") or "") < 200:
-        fixed["description"] = describe(fixed["name"], fixed.get("description") or "")
+    if not 200 <= len(fixed.get("description") or "") <= MOST_DESCRIPTION:
+        said = shorten(" ".join(re.sub(r"<[^>]*>", " ", fixed.get("description") or "").split()), 1_000)
+        fixed["description"] = describe(fixed["name"], said)
     if not 0 < (fixed.get("weight") or 0) <= MOST_WEIGHT:
         fixed["weight"] = round(0.1 + draw(fixed["sku"], "weight", 40) / 10, 3)
     for side in ("height", "width", "length"):
         fixed[side] = fixed.get(side) or 5 + draw(fixed["sku"], side, 30)
-    if not fixed.get("price"):
+    if (fixed.get("price") or 0) < LEAST_PRICE:
         fixed["price"] = made_up_price(fixed["sku"])
         fixed.pop("promotional_price", None)
     if fixed.get("qty") is None and not fixed.get("variations"):
@@ -81,21 +81,21 @@ def by_rule(product: Product, *, named_before: int = 0) -> Product:
 
 def all_by_rule(products: Iterable[Product]) -> list[Product]:
     """Correct a whole catalogue; names used twice are told apart, because marketplaces refuse copies."""
-    used: Counter[str] = Counter()
+    used: set[str] = set()
     corrected = []
     for product in products:
-        key = plain(str(product.get("name") or NO_NAME))[:TITLE_LENGTH]
-        corrected.append(by_rule(product, named_before=used[key]))
-        used[key] += 1
+        is_copy = plain(title(product, is_copy=False)) in used
+        corrected.append(by_rule(product, is_copy=is_copy))
+        used.add(plain(corrected[-1]["name"]))
     return corrected
 
 
-def title(product: Product, named_before: int) -> str:
-    """Return the name as long as it may be everywhere; a later one of the same name gets its SKU's end."""
+def title(product: Product, *, is_copy: bool) -> str:
+    """Return the name as long as it may be everywhere; one that is taken gets its SKU's end."""
     name = " ".join(str(product.get("name") or NO_NAME).split())
     if len(name) < 10:
         name = f"{name} {BRAND if not product.get('brand') else product['brand']} unidade"
-    mark = f" ref {product['sku'].split(':')[-1]}"[-24:] if named_before else ""
+    mark = f" ref {product['sku'].split(':')[-1][-20:]}" if is_copy else ""
     return shorten(name, TITLE_LENGTH - len(mark)) + mark
 
 
@@ -136,11 +136,16 @@ def by_issues(product: Product, issues: Sequence[Issue], attempt: int = 0) -> Pr
     for issue in issues:
         field, code = str(issue.get("field", "")), str(issue.get("code", ""))
         if field.startswith("attributes."):
-            specify(fixed, field.removeprefix("attributes."), attribute(fixed, issue, attempt))
+            specify(fixed, issue, attribute(fixed, issue, attempt))
         elif code in ("gtin_missing", "gtin_invalid"):
             for one in fixed.get("variations") or [fixed]:
                 if not is_gtin(str(one.get("ean") or "")):
                     one["ean"] = internal_gtin(one["sku"])
+        elif code == "duplicate":
+            fixed["name"] = title(fixed, is_copy=True)
+        elif code == "forbidden_word":
+            for phrase in re.findall("“([^”]+)”", str(issue.get("marketplace_message") or "")):
+                fixed["name"] = " ".join(re.sub(re.escape(phrase), " ", fixed["name"], flags=re.I).split())
         elif field == "name" and code == "too_long":
             fixed["name"] = shorten(fixed["name"], limit_of(issue) or TITLE_LENGTH)
         elif field == "name":
@@ -184,14 +189,20 @@ def attribute(product: Product, issue: Issue, attempt: int) -> str:
     return choices[min(attempt, len(choices) - 1)]
 
 
-def specify(product: Product, key: str, value: str) -> None:
-    """Set one specification, of the product and of the variations that state it themselves."""
-    for one in [product, *product.get("variations", ())]:
-        told = [spec for spec in one.get("specifications", ()) if plain(spec["key"]) == plain(key)]
-        for spec in told:
-            spec["value"] = value
-        if one is product and not told:
-            product["specifications"] = [*product.get("specifications", ()), {"key": key, "value": value}]
+def specify(product: Product, issue: Issue, value: str) -> None:
+    """Set the specification an issue is about: where its wrong value stands, else on the product."""
+    key, wrong = str(issue["field"]).removeprefix("attributes."), issue.get("value")
+    names = {plain(key), plain(str(issue.get("label") or key))}
+    said = [
+        spec
+        for one in [product, *product.get("variations", ())]
+        for spec in one.get("specifications", ())
+        if plain(spec["key"]) in names and wrong in (None, spec["value"])
+    ]
+    for spec in said:
+        spec["value"] = value
+    if not said:
+        product["specifications"] = [*product.get("specifications", ()), {"key": key, "value": value}]
 
 
 def limit_of(issue: Issue) -> int:

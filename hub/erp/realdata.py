@@ -2,7 +2,7 @@
 
 The mistakes stay in: nothing is guessed, repaired or left out, so that the hub has to say what is wrong.
 
-- SKU: `source:native_id`, blanks replaced by underscores.
+- SKU: the record's id (`source:native_id`), blanks replaced by underscores.
 - Names, brands, descriptions, barcodes and picture addresses stay as they are, also the wrong ones.
 - Grams become kg; centimetres stay.
 - The category path becomes one category, its code and name the path itself.
@@ -39,7 +39,7 @@ def read(folder: Path) -> Iterator[Product]:
 def convert(record: Record) -> Product:
     """Convert one record."""
     source = str(record["source"])
-    product: Product = {"sku": sku_of(source, str(record["native_id"])), "name": record.get("name", "")}
+    product: Product = {"sku": sku_of(str(record["id"])), "name": record.get("name", "")}
     taken = {
         "brand": record.get("brand"),
         "description": record.get("description"),
@@ -81,7 +81,7 @@ def variations(source: str, parent: str, variants: Iterable[Record]) -> Iterator
     """Convert the variants of one record."""
     seen: set[str] = set()
     for number, one in enumerate(variants, 1):
-        sku = sku_of(source, str(one["sku"])) if one.get("sku") else f"{parent}:{number}"
+        sku = sku_of(f"{source}:{one['sku']}") if one.get("sku") else f"{parent}:{number}"
         if sku in seen or sku == parent:
             sku = f"{sku}:{number}"
         seen.add(sku)
@@ -95,9 +95,9 @@ def variations(source: str, parent: str, variants: Iterable[Record]) -> Iterator
         yield {"sku": sku} | {key: value for key, value in taken.items() if value not in (None, "", [])}
 
 
-def sku_of(source: str, native_id: str) -> str:
-    """Return a SKU without blanks that is unique over all sources."""
-    return re.sub(r"\s+", "_", f"{source}:{native_id}")[:SKU_LENGTH]
+def sku_of(record_id: str) -> str:
+    """Return a record's id as a SKU: without blanks, and no longer than a SKU may be."""
+    return re.sub(r"\s+", "_", record_id)[:SKU_LENGTH]
 
 
 def category_of(path: Iterable[str]) -> list[dict[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -34,9 +34,16 @@ class Verdict:
 
 def listings(api: JsonApi, control: ControlApi, account: str, verdict: Verdict) -> None:
     """Compare what is on sale: price, quantity, and each listing created exactly once."""
-    known = {one["sku"]: one for product in walk(api) for one in sellable(product)}
+    compare(walk(api), control.listings(account), verdict)
+
+
+def compare(
+    products: Iterable[Mapping[str, Any]], shown: Iterable[Mapping[str, Any]], verdict: Verdict
+) -> None:
+    """Compare the hub's products with the marketplace's listings. Pure."""
+    known = {one["sku"]: one for product in products for one in sellable(product)}
     verdict.counts["SKUs in the hub"] = len(known)
-    for listing in control.listings(account):
+    for listing in shown:
         sku = listing["sku"]
         if listing["creations"] > 1:
             verdict.differences.append(f"{sku}: created {listing['creations']} times at the marketplace")
@@ -48,9 +55,9 @@ def listings(api: JsonApi, control: ControlApi, account: str, verdict: Verdict) 
         if ours is None:
             verdict.differences.append(f"{sku}: on sale at the marketplace, unknown to the hub")
             continue
-        wanted, shown = price_of(ours), Decimal(str(listing["price"]))
-        if wanted != shown:
-            verdict.differences.append(f"{sku}: price {shown} at the marketplace, {wanted} in the hub")
+        wanted, there = price_of(ours), Decimal(str(listing["price"]))
+        if wanted != there:
+            verdict.differences.append(f"{sku}: price {there} at the marketplace, {wanted} in the hub")
         if ours["qty"] != listing["quantity"]:
             verdict.differences.append(
                 f"{sku}: stock {listing['quantity']} at the marketplace, {ours['qty']} in the hub"
@@ -73,11 +80,27 @@ def orders(api: JsonApi, control: ControlApi, account: str, verdict: Verdict) ->
         codes[remote].add(order["code"])
         here[remote] = order
         channels[order["channel"]] += 1
-    for remote in (one for one, found in codes.items() if len(found) > 1):
-        verdict.differences.append(f"{remote}: in the hub {len(codes[remote])} times")
-    for there in control.orders(account):
+    compare_orders(
+        control.orders(account),
+        lambda remote: here.get(remote) or _look_up(api, channels, remote),
+        codes,
+        verdict,
+    )
+
+
+def compare_orders(
+    shown: Iterable[Mapping[str, Any]],
+    find: Callable[[str], Mapping[str, Any] | None],
+    codes: Mapping[str, set[str]],
+    verdict: Verdict,
+) -> None:
+    """Compare the marketplace's orders with the hub's, which `find` finds and `codes` knows the codes of."""
+    for remote, found in codes.items():
+        if len(found) > 1:
+            verdict.differences.append(f"{remote}: in the hub {len(found)} times")
+    for there in shown:
         verdict.counts["orders at the marketplace"] += 1
-        ours = here.get(there["id"]) or _look_up(api, channels, there["id"])
+        ours = find(there["id"])
         if ours is None:
             verdict.differences.append(f"{there['id']}: lost, it is not in the hub")
             continue

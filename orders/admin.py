@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -54,7 +54,7 @@ SYNC_TONES = {"NOT_SYNCED": "warning", "SYNCED": "success", "ERROR": "danger"}
 
 def waiting_for_erp(seller_id: int) -> QuerySet[QueueEntry]:
     """The seller's queue as it stands, oldest first."""
-    rows = QueueEntry.objects.filter(seller_id=seller_id, version__gt=F("acknowledged_version"))
+    rows = QueueEntry.objects.waiting().filter(seller_id=seller_id)
     return rows.order_by("waiting_since", "order_id")
 
 
@@ -88,6 +88,7 @@ class AttentionFilter(DropdownFilter):
         """Why."""
         return [
             ("erp", gettext_lazy("Waiting for the ERP")),
+            ("parked", gettext_lazy("Parked")),
             ("refused", gettext_lazy("Refused by the marketplace")),
             ("overdue", gettext_lazy("Dispatch overdue")),
         ]
@@ -96,7 +97,10 @@ class AttentionFilter(DropdownFilter):
         """Each reason has its own index."""
         match self.value():
             case "erp":
-                return queryset.filter(queue_entry__version__gt=F("queue_entry__acknowledged_version"))
+                waiting = Q(queue_entry__version__gt=F("queue_entry__acknowledged_version"))
+                return queryset.filter(waiting, queue_entry__parked_at__isnull=True)
+            case "parked":
+                return queryset.filter(queue_entry__parked_at__isnull=False)
             case "refused":
                 refused = Notice.objects.filter(order=OuterRef("pk"), state=Notice.State.REFUSED)
                 return queryset.filter(Exists(refused))
@@ -171,6 +175,7 @@ class OrderAdmin(PanelPage, OrderColumns, SellerAdmin):
     list_tabs = (
         (gettext_lazy("All"), ""),
         (gettext_lazy("Waiting for the ERP"), "needs=erp"),
+        (gettext_lazy("Parked"), "needs=parked"),
         (gettext_lazy("Refused by the marketplace"), "needs=refused"),
         (gettext_lazy("Dispatch overdue"), "needs=overdue"),
         *((label, f"status={key}") for key, label in STATUS_LABELS.items()),
@@ -198,7 +203,10 @@ def order_panels(request: HttpRequest, order: Order, *, may_act: bool) -> list[P
         "status": STATUS_LABELS.get(order.status_type, order.status_type),
         "clock": dispatch_clock(order),
         "entry": entry,
-        "is_waiting": entry is not None and entry.version > entry.acknowledged_version,
+        "is_parked": entry is not None and entry.parked_at is not None,
+        "is_waiting": entry is not None
+        and entry.parked_at is None
+        and entry.version > entry.acknowledged_version,
         "items": [
             (one, brl(one.original_price), brl(one.special_price), brl(one.special_price * one.quantity))
             for one in order.items.all()
@@ -296,6 +304,7 @@ def order_cards(seller: Seller) -> list[start_page.Card]:
     oldest = waiting.values_list("waiting_since", flat=True).first()
     refused = Notice.objects.filter(connection__seller_id=seller.pk, state=Notice.State.REFUSED)
     late = overdue(Order.objects.filter(seller_id=seller.pk))
+    parked = QueueEntry.objects.parked().filter(seller_id=seller.pk)
     return [
         start_page.Card(
             title=_("Orders waiting for the ERP"),
@@ -304,6 +313,14 @@ def order_cards(seller: Seller) -> list[start_page.Card]:
             icon="hourglass_top",
             note=_("The oldest for %(time)s") % {"time": timesince(oldest, depth=1)} if oldest else "",
             tone="warning" if oldest and (timezone.now() - oldest).total_seconds() > 1800 else "",
+        ),
+        start_page.Card(
+            title=_("Orders parked"),
+            value=capped_words(parked),
+            link=f"{orders_url}?needs=parked",
+            icon="pause_circle",
+            note=_("The ERP reported that it could not take them"),
+            tone="danger" if parked.exists() else "",
         ),
         start_page.Card(
             title=_("Order updates refused"),

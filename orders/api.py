@@ -1,4 +1,4 @@
-"""The order API, wire-compatible with SkyHub's: orders, the steps a seller makes, the queue."""
+"""The order API, wire-compatible with SkyHub's: orders, the steps a seller makes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Any
 
 from django.http import HttpResponse, QueryDict
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from catalog import values
 from hub.api.errors import Malformed
 from hub.api.paging import page_of
 from hub.api.parsing import JSONBodyParser, unwrap
@@ -27,7 +26,6 @@ from orders.filters import orders_asked_for
 from orders.models import Order
 
 CODE = in_path("code", "The order's code, blanks as %20.")
-LEASE_LIMIT = 100
 
 
 def _filter(name: str, about: str) -> OpenApiParameter:
@@ -209,57 +207,3 @@ class ExportedView(StepView):
         else:
             queue.put_again(self.seller, code)
         return done(204)
-
-
-class QueueView(SellerView):
-    """The head of the queue."""
-
-    @extend_schema(
-        summary="Take the oldest waiting order",
-        description="The order is then hidden for 5 minutes; delete it from the queue once you have it.",
-        responses={
-            200: schema.OrderSchema,
-            204: OpenApiResponse(description="Nothing waits."),
-            **errors(),
-        },
-    )
-    def get(self, request: Request) -> HttpResponse:
-        orders = queue.offer(self.seller)
-        return Response(wire.order_json(orders[0])) if orders else done(204)
-
-
-class QueueEntryView(SellerView):
-    @extend_schema(
-        summary="Acknowledge an order taken from the queue",
-        description="A change that came after you took the order stays in the queue.",
-        parameters=[CODE],
-        responses={**nothing(204), **errors(404)},
-    )
-    def delete(self, request: Request, code: str) -> HttpResponse:
-        queue.acknowledge(self.seller, code)
-        return done(204)
-
-
-class QueueLeaseView(StepView):
-    @extend_schema(
-        summary="Take several waiting orders at once",
-        request=schema.LeaseBody,
-        responses={200: schema.LeasedSchema, **errors(400, 422)},
-    )
-    def post(self, request: Request) -> Response:
-        limit = values.whole("limit", self.body().get("limit", LEASE_LIMIT), LEASE_LIMIT)
-        orders = queue.offer(self.seller, limit or 1)
-        return Response({"orders": wire.orders_json(orders, self.seller_id) if orders else []})
-
-
-class QueueAcknowledgeView(StepView):
-    @extend_schema(
-        summary="Acknowledge several orders at once",
-        request=schema.CodesBody,
-        responses={200: schema.UnknownCodes, **errors(400, 422)},
-    )
-    def post(self, request: Request) -> Response:
-        codes = values.items("codes", self.body().get("codes"))
-        if not all(isinstance(code, str) for code in codes):
-            raise Refusal(_("%(field)s: send a text.") % {"field": "codes"})
-        return Response({"unknown": queue.acknowledge_many(self.seller, codes)})

@@ -253,11 +253,24 @@ class OrderEvent(models.Model):
         return f"{self.order_id}: {self.note or self.status_type}"
 
 
+class QueueEntryQuerySet(models.QuerySet["QueueEntry"]):
+    """Questions about the queue."""
+
+    def waiting(self) -> QueueEntryQuerySet:
+        """What the ERP has not taken and is still offered, now or after its hiding time."""
+        return self.filter(version__gt=F("acknowledged_version"), parked_at__isnull=True)
+
+    def parked(self) -> QueueEntryQuerySet:
+        """What the ERP could not take, and is not offered until somebody puts it back."""
+        return self.filter(parked_at__isnull=False)
+
+
 class QueueEntry(models.Model):
     """An order's place in the ERP's queue: one row per order, versioned.
 
-    It waits while `version` > `acknowledged_version` and it is not hidden. A change while the ERP
-    holds an older version raises `version`, so that acknowledging the older one cannot swallow it.
+    It waits while `version` > `acknowledged_version` and it is neither hidden nor parked. A change
+    while the ERP holds an older version raises `version`, so that acknowledging the older one cannot
+    swallow it. It is parked when the ERP reported too often that it cannot take the order.
     """
 
     order = models.OneToOneField(Order, models.CASCADE, primary_key=True, related_name="queue_entry")
@@ -269,6 +282,16 @@ class QueueEntry(models.Model):
     waiting_since = models.DateTimeField(_("waiting since"), default=timezone.now)
     hidden_until = models.DateTimeField(_("hidden until"), null=True, blank=True)
     offers = models.PositiveIntegerField(_("times offered"), default=0)
+    receipt = models.UUIDField(null=True, blank=True)
+    """Names the last offer: who answers with an older one answers too late."""
+    # No check of its sign: PostgreSQL would read the whole table to add the column.
+    failures = models.SmallIntegerField(_("times failed"), default=0, db_default=0)
+    """How often in a row the ERP reported that it could not take the order."""
+    failure = models.TextField(_("the ERP's reason"), blank=True, default="", db_default="")
+    failed_at = models.DateTimeField(_("failed"), null=True, blank=True)
+    parked_at = models.DateTimeField(_("parked"), null=True, blank=True)
+
+    objects = QueueEntryQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("queue entry")
@@ -281,13 +304,17 @@ class QueueEntry(models.Model):
             ),
         ]
         indexes = [
-            # queue.offer: the seller's oldest waiting order.
+            # queue.lease: the seller's oldest waiting order.
             models.Index(
                 F("seller"),
                 F("waiting_since"),
                 F("order"),
-                name="orders_queue_waiting",
-                condition=Q(version__gt=F("acknowledged_version")),
+                name="orders_queue_to_offer",
+                condition=Q(version__gt=F("acknowledged_version"), parked_at__isnull=True),
+            ),
+            # The portal's tab and queue.summary: what the ERP could not take.
+            models.Index(
+                F("seller"), F("order"), name="orders_queue_parked", condition=Q(parked_at__isnull=False)
             ),
         ]
 

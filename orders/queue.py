@@ -1,38 +1,99 @@
 """The ERP's queue: one entry per order, offered to one consumer at a time, kept until acknowledged.
 
-Lock order is order first, entry second; `offer` locks entries only and skips those in use.
+Nothing in it ever expires. What the ERP reports as impossible to take is offered again after growing
+pauses, then parked until somebody puts it back. Lock order is order first, entry second; `lease` locks
+entries only and skips those in use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
+from django.contrib.postgres.functions import RandomUUID
 from django.db import transaction
-from django.db.models import Case, DateTimeField, F, Q, Value, When
+from django.db.models import Case, Count, DateTimeField, F, Min, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from hub.models import Seller
-from hub.refusals import Unknown
-from orders.models import Order, QueueEntry
+from hub.refusals import Refusal, Unknown
+from orders.models import Order, OrderEvent, QueueEntry
+
+FAILURE_PAUSES = (
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+)
+"""How long an order rests after each report that it could not be taken; after one more it is parked."""
+REPLAY_BATCH = 500
+
+
+class TooLate(Refusal):
+    """The receipt is of an earlier offer: somebody else may hold the order by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """An order given out, with the receipt that names this very offer."""
+
+    order: Order
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What an ERP says it has (or could not take): an order's code and, if it likes, the receipt it got."""
+
+    code: str
+    receipt: UUID | None = None
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Answered:
+    """What could not be done of a batch."""
+
+    unknown: list[str]
+    """Codes the seller does not have."""
+    late: list[str]
+    """Codes whose receipt is of an earlier offer, or that are not held any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A seller's queue at a glance."""
+
+    waiting: int
+    """To be had now."""
+    hidden: int
+    """Given out and not acknowledged yet, or resting after a failure."""
+    parked: int
+    oldest_waiting_at: datetime | None
+    """Since when the oldest order waits that the ERP has not taken, hidden ones included."""
 
 
 def put(seller_id: int, order_ids: Collection[int], now: datetime) -> None:
     """Let the ERP hear of these orders (again); the caller holds their row locks, in a transaction.
 
     An order the ERP holds at this moment stays hidden, so that its DELETE means what it was given;
-    the newer version becomes visible with that DELETE, or when the hiding time is over.
+    the newer version becomes visible with that DELETE, or when the hiding time is over. One that
+    rests after a failure is visible at once, for the change may be the cure. A parked one stays so.
     """
     if not order_ids:
         return
     taken = Q(version=F("acknowledged_version"))
+    rests = Q(failures__gt=0, receipt__isnull=True)
     entries = QueueEntry.objects.filter(order_id__in=order_ids)
     entries.update(
         waiting_since=Case(When(taken, then=Value(now)), default=F("waiting_since")),
         hidden_until=Case(
-            When(taken, then=Value(None)), default=F("hidden_until"), output_field=DateTimeField()
+            When(taken | rests, then=Value(None)), default=F("hidden_until"), output_field=DateTimeField()
         ),
         version=F("version") + 1,
     )
@@ -44,19 +105,11 @@ def put(seller_id: int, order_ids: Collection[int], now: datetime) -> None:
             if order_id not in known
         ]
     )
-    Order.objects.filter(pk__in=order_ids).exclude(sync_status=Order.SyncStatus.NOT_SYNCED).update(
-        sync_status=Order.SyncStatus.NOT_SYNCED
-    )
+    heard = Order.objects.filter(pk__in=order_ids, queue_entry__parked_at__isnull=True)
+    heard.exclude(sync_status=Order.SyncStatus.NOT_SYNCED).update(sync_status=Order.SyncStatus.NOT_SYNCED)
 
 
-def put_again(seller: Seller, code: str) -> None:
-    """Offer one order to the ERP once more, from its current state; raises Unknown."""
-    with transaction.atomic():
-        order = _locked(seller, code)
-        put(seller.pk, [order.pk], timezone.now())
-
-
-def offer(seller: Seller, limit: int = 1, hide: int | None = None) -> list[Order]:
+def lease(seller: Seller, limit: int = 1, hide: int | None = None) -> list[Leased]:
     """Give out up to `limit` waiting orders, oldest first, and hide them for `hide` seconds.
 
     No two consumers get the same entry. An order not acknowledged in time is offered again.
@@ -66,33 +119,41 @@ def offer(seller: Seller, limit: int = 1, hide: int | None = None) -> list[Order
     with transaction.atomic():
         entries = list(
             QueueEntry.objects.select_for_update(skip_locked=True)
-            .filter(seller_id=seller.pk, version__gt=F("acknowledged_version"))
+            .waiting()
+            .filter(seller_id=seller.pk)
             .filter(Q(hidden_until__isnull=True) | Q(hidden_until__lte=now))
             .order_by("waiting_since", "order_id")
             .values_list("order_id", flat=True)[:limit]
         )
         if not entries:
             return []
-        QueueEntry.objects.filter(order_id__in=entries).update(
+        offered = QueueEntry.objects.filter(order_id__in=entries)
+        offered.update(
             offered_version=F("version"),
             hidden_until=now + timedelta(seconds=seconds),
             offers=F("offers") + 1,
+            receipt=RandomUUID(),
         )
+        receipts = dict(offered.values_list("order_id", "receipt"))
         found = Order.objects.for_wire().in_bulk(entries)
-    return [found[order_id] for order_id in entries]
+    return [Leased(found[order_id], str(receipts[order_id])) for order_id in entries]
 
 
-def acknowledge(seller: Seller, code: str, *, current: bool = False) -> bool:
+def offer(seller: Seller, limit: int = 1, hide: int | None = None) -> list[Order]:
+    """Give out orders as `lease` does, to a consumer that keeps no receipts."""
+    return [one.order for one in lease(seller, limit, hide)]
+
+
+def acknowledge(seller: Seller, code: str, *, receipt: UUID | None = None, current: bool = False) -> bool:
     """Take note that the ERP has an order; raises Unknown. False when there was nothing to take.
 
     Only the version last offered is taken: a change that came meanwhile stays in the queue and is
     visible at once. Repeating an acknowledgement is harmless for the same reason. An entry never
     offered is taken as it stands, for ERPs that find their orders in GET /orders and then tidy the
-    queue. With `current` (PUT .../exported) the current version is taken whatever was offered.
+    queue. With `current` (PUT .../exported) the current version is taken whatever was offered. With
+    a receipt nothing is taken that was offered again since; raises TooLate.
     """
-    with transaction.atomic():
-        order = _locked(seller, code)
-        entry = QueueEntry.objects.select_for_update().filter(order_id=order.pk).first()
+    with _entry(seller, code, receipt) as (order, entry):
         if entry is None:
             return False
         taken = entry.version if current or not entry.offered_version else entry.offered_version
@@ -101,30 +162,155 @@ def acknowledge(seller: Seller, code: str, *, current: bool = False) -> bool:
         entry.acknowledged_version = taken
         entry.offered_version = max(entry.offered_version, taken)
         entry.hidden_until = None
-        entry.save(update_fields=["acknowledged_version", "offered_version", "hidden_until"])
+        _forget_failures(entry)
+        entry.save()
         now = timezone.now()
         order.exported_at = now
         order.first_exported_at = order.first_exported_at or now
-        if taken == entry.version:
-            order.sync_status = Order.SyncStatus.SYNCED
+        is_newest = taken == entry.version
+        order.sync_status = Order.SyncStatus.SYNCED if is_newest else Order.SyncStatus.NOT_SYNCED
         order.save(update_fields=["exported_at", "first_exported_at", "sync_status"])
         return True
 
 
-def acknowledge_many(seller: Seller, codes: Collection[str]) -> list[str]:
-    """Acknowledge a batch of leased orders; return the codes the seller does not have."""
-    unknown = []
+def extend(seller: Seller, code: str, *, seconds: int, receipt: UUID | None = None) -> None:
+    """Hide an order the ERP holds for `seconds` more, from now; raises Unknown, TooLate."""
+    with _entry(seller, code, receipt) as (_order, entry):
+        if entry is None or entry.parked_at or entry.offered_version <= entry.acknowledged_version:
+            raise TooLate(_("Order %(code)s is not held any more.") % {"code": code})
+        entry.hidden_until = timezone.now() + timedelta(seconds=seconds)
+        entry.save(update_fields=["hidden_until"])
+
+
+def fail(seller: Seller, code: str, *, reason: str, receipt: UUID | None = None) -> None:
+    """Keep why the ERP could not take an order and offer it again after a pause, or park it.
+
+    Raises Unknown; TooLate where it is not waiting, or was offered again since.
+    """
+    with _entry(seller, code, receipt) as (order, entry):
+        if entry is None or entry.version <= entry.acknowledged_version:
+            raise TooLate(_("Order %(code)s is not held any more.") % {"code": code})
+        now = timezone.now()
+        entry.failures = min(entry.failures + 1, 30_000)
+        entry.failure, entry.failed_at = reason, now
+        # Telling the same failure twice, because the first answer was lost, counts once.
+        entry.receipt = None
+        notes = [_("The ERP could not take the order: %(reason)s") % {"reason": reason}]
+        if entry.failures <= len(FAILURE_PAUSES):
+            entry.hidden_until = now + FAILURE_PAUSES[entry.failures - 1]
+        elif entry.parked_at is None:
+            entry.hidden_until, entry.parked_at = None, now
+            order.sync_status = Order.SyncStatus.ERROR
+            order.save(update_fields=["sync_status"])
+            notes.append(_("Parked: the order is not offered until somebody puts it into the queue again."))
+        entry.save()
+        OrderEvent.objects.bulk_create(
+            OrderEvent(order=order, at=now, source=OrderEvent.Source.ERP, note=note) for note in notes
+        )
+
+
+def replay(seller: Seller, codes: Collection[str]) -> list[str]:
+    """Put orders into the queue again, parked ones too; return the codes the seller does not have."""
+    found = Order.objects.filter(seller_id=seller.pk, code__in=codes)
+    known = dict(found.values_list("code", "pk"))
+    _put_back(seller, list(known.values()))
+    return sorted(set(codes) - known.keys())
+
+
+def replay_since(seller: Seller, since: datetime) -> int:
+    """Put everything back that came in, changed, was taken or parked since then.
+
+    For an ERP that was set back to a backup. Returns how many orders; what could not be read when it
+    came in was never in the queue and stays out.
+    """
+    touched = Q(imported_at__gte=since) | Q(updated_at__gte=since) | Q(exported_at__gte=since)
+    mine = Order.objects.filter(seller_id=seller.pk, queue_entry__isnull=False)
+    ids = list(mine.filter(touched | Q(queue_entry__parked_at__gte=since)).values_list("pk", flat=True))
+    _put_back(seller, ids)
+    return len(ids)
+
+
+def put_again(seller: Seller, code: str) -> None:
+    """Offer one order to the ERP once more, from its current state; raises Unknown."""
+    if replay(seller, [code]):
+        raise _unknown(code)
+
+
+def _put_back(seller: Seller, order_ids: Sequence[int]) -> None:
+    ids = sorted(order_ids)
+    for start in range(0, len(ids), REPLAY_BATCH):
+        with transaction.atomic():
+            locked = list(
+                Order.objects.select_for_update(no_key=True)
+                .filter(pk__in=ids[start : start + REPLAY_BATCH])
+                .order_by("pk")
+                .values_list("pk", flat=True)
+            )
+            # One that a consumer holds at this moment, after earlier failures, stays as it is.
+            resting = QueueEntry.objects.filter(order_id__in=locked, failures__gt=0, receipt__isnull=True)
+            resting.update(failures=0, failure="", failed_at=None, parked_at=None, hidden_until=None)
+            put(seller.pk, locked, timezone.now())
+
+
+def acknowledge_many(seller: Seller, items: Collection[Item]) -> Answered:
+    """Acknowledge a batch."""
+    return _each(items, lambda one: acknowledge(seller, one.code, receipt=one.receipt))
+
+
+def extend_many(seller: Seller, items: Collection[Item], seconds: int) -> Answered:
+    """Hide a batch for longer."""
+    return _each(items, lambda one: extend(seller, one.code, seconds=seconds, receipt=one.receipt))
+
+
+def fail_many(seller: Seller, items: Collection[Item]) -> Answered:
+    """Keep a batch of failures."""
+    return _each(items, lambda one: fail(seller, one.code, reason=one.reason, receipt=one.receipt))
+
+
+def summary(seller: Seller, now: datetime) -> Summary:
+    """Count a seller's queue."""
+    mine = QueueEntry.objects.filter(seller_id=seller.pk)
+    hidden = Q(hidden_until__gt=now)
+    found = mine.waiting().aggregate(
+        all=Count("pk"), hidden=Count("pk", filter=hidden), oldest=Min("waiting_since")
+    )
+    return Summary(
+        waiting=found["all"] - found["hidden"],
+        hidden=found["hidden"],
+        parked=mine.parked().count(),
+        oldest_waiting_at=found["oldest"],
+    )
+
+
+def _each(items: Collection[Item], work: Callable[[Item], object]) -> Answered:
+    answered = Answered([], [])
     # In one fixed order, so that two consumers with overlapping batches cannot lock each other out.
-    for code in sorted(set(codes)):
+    for one in sorted({item.code: item for item in items}.values(), key=lambda item: item.code):
         try:
-            acknowledge(seller, code)
+            work(one)
         except Unknown:
-            unknown.append(code)
-    return unknown
+            answered.unknown.append(one.code)
+        except TooLate:
+            answered.late.append(one.code)
+    return answered
 
 
-def _locked(seller: Seller, code: str) -> Order:
-    order = Order.objects.select_for_update(no_key=True).filter(seller_id=seller.pk, code=code).first()
-    if order is None:
-        raise Unknown(_("Order %(code)s was not found.") % {"code": code})
-    return order
+@contextmanager
+def _entry(seller: Seller, code: str, receipt: UUID | None) -> Iterator[tuple[Order, QueueEntry | None]]:
+    """Lock an order and its entry for a change; raises Unknown, TooLate for an older offer's receipt."""
+    with transaction.atomic():
+        order = Order.objects.select_for_update(no_key=True).filter(seller_id=seller.pk, code=code).first()
+        if order is None:
+            raise _unknown(code)
+        entry = QueueEntry.objects.select_for_update().filter(order_id=order.pk).first()
+        if receipt is not None and (entry is None or entry.receipt != receipt):
+            raise TooLate(_("Order %(code)s was offered again: this receipt is too old.") % {"code": code})
+        yield order, entry
+
+
+def _forget_failures(entry: QueueEntry) -> None:
+    entry.failures, entry.failure, entry.failed_at, entry.parked_at = 0, "", None, None
+
+
+def _unknown(code: str) -> Unknown:
+    return Unknown(_("Order %(code)s was not found.") % {"code": code})

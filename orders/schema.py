@@ -182,6 +182,7 @@ class OrderListSchema(s.Serializer[Any]):
 
 class LeasedSchema(s.Serializer[Any]):
     orders = OrderSchema(many=True)
+    receipts = s.DictField(child=s.UUIDField(), help_text="The receipt of each order's code.")
 
 
 class StatusBody(s.Serializer[Any]):
@@ -233,16 +234,60 @@ class ExportedBody(s.Serializer[Any]):
     exported = s.BooleanField(help_text="false puts the order into the queue again.")
 
 
+HIDE_SECONDS: dict[str, Any] = {"required": False, "min_value": 10, "max_value": 43_200}
+
+
 class LeaseBody(s.Serializer[Any]):
     limit = s.IntegerField(required=False, min_value=1, max_value=100)
+    hide_seconds = s.IntegerField(**HIDE_SECONDS, help_text="How long nobody else gets them.")
 
 
-class CodesBody(s.Serializer[Any]):
-    codes = s.ListField(child=s.CharField(), max_length=1000)
+class ItemIn(s.Serializer[Any]):
+    code = s.CharField()
+    receipt = s.UUIDField(required=False, help_text="From the lease; an older offer's changes nothing.")
 
 
-class UnknownCodes(s.Serializer[Any]):
+class HeldBody(s.Serializer[Any]):
+    """Codes, or items with their receipts."""
+
+    codes = s.ListField(child=s.CharField(), max_length=1000, required=False)
+    items = ItemIn(many=True, required=False)
+
+
+class ExtendBody(HeldBody):
+    hide_seconds = s.IntegerField(**HIDE_SECONDS, help_text="Counted from now.")
+
+
+class FailuresBody(s.Serializer[Any]):
+    class FailureIn(ItemIn):
+        reason = s.CharField(max_length=1000)
+
+    failures = FailureIn(many=True)
+
+
+class ReplayBody(s.Serializer[Any]):
+    """Codes, or a moment."""
+
+    codes = s.ListField(child=s.CharField(), max_length=1000, required=False)
+    since = s.CharField(required=False, help_text="dd/mm/yyyy or ISO 8601.")
+
+
+class ReplayedSchema(s.Serializer[Any]):
+    replayed = s.IntegerField()
     unknown = s.ListField(child=s.CharField())
+
+
+class AnsweredSchema(s.Serializer[Any]):
+    unknown = s.ListField(child=s.CharField(), help_text="Codes of no order of yours.")
+    late = s.ListField(child=s.CharField(), help_text="Not held any more, or offered again since.")
+
+
+class SummarySchema(s.Serializer[Any]):
+    waiting = s.IntegerField(help_text="To be had now.")
+    hidden = s.IntegerField(help_text="Given out, or resting after a failure.")
+    parked = s.IntegerField(help_text="Failed too often; not offered until replayed.")
+    oldest_waiting_at = _moment()
+    oldest_age_seconds = s.IntegerField(allow_null=True)
 
 
 class StatusIn(s.Serializer[Any]):

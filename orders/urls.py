@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import re_path
 
-from orders import api, status_api, sync_errors
+from orders import api, queue_api, status_api, sync_errors
 
 _ORDER = r"^orders/(?P<code>[^/]+)"
 
@@ -18,10 +18,14 @@ urlpatterns = [
     re_path(_ORDER + r"/shipment_exception/?$", api.ShipmentExceptionView.as_view()),
     re_path(_ORDER + r"/exported/?$", api.ExportedView.as_view()),
     re_path(_ORDER + r"/?$", api.OrderView.as_view()),
-    re_path(r"^queues/orders/?$", api.QueueView.as_view()),
-    re_path(r"^queues/orders/lease/?$", api.QueueLeaseView.as_view()),
-    re_path(r"^queues/orders/acknowledge/?$", api.QueueAcknowledgeView.as_view()),
-    re_path(r"^queues/orders/(?P<code>[^/]+)/?$", api.QueueEntryView.as_view()),
+    re_path(r"^queues/orders/?$", queue_api.QueueView.as_view()),
+    re_path(r"^queues/orders/lease/?$", queue_api.LeaseView.as_view()),
+    re_path(r"^queues/orders/acknowledge/?$", queue_api.AcknowledgeView.as_view()),
+    re_path(r"^queues/orders/extend/?$", queue_api.ExtendView.as_view()),
+    re_path(r"^queues/orders/failures/?$", queue_api.FailuresView.as_view()),
+    re_path(r"^queues/orders/replay/?$", queue_api.ReplayView.as_view()),
+    re_path(r"^queues/orders/summary/?$", queue_api.SummaryView.as_view()),
+    re_path(r"^queues/orders/(?P<code>[^/]+)/?$", queue_api.EntryView.as_view()),
     re_path(r"^statuses/?$", status_api.StatusesView.as_view()),
     re_path(r"^statuses/(?P<code>[^/]+)/?$", status_api.StatusView.as_view()),
     re_path(r"^status_types/?$", status_api.StatusTypesView.as_view()),

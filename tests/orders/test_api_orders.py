@@ -459,7 +459,7 @@ def test_orders_are_leased_and_acknowledged_in_batches(erp: APIClient, connectio
     assert len(post(erp, "/queues/orders/lease").json()["orders"]) == 2
     codes = [one["code"] for one in leased]
     answer = post(erp, "/queues/orders/acknowledge", {"codes": [*codes, "Nada-1"]})
-    assert (answer.status_code, answer.json()) == (200, {"unknown": ["Nada-1"]})
+    assert (answer.status_code, answer.json()) == (200, {"unknown": ["Nada-1"], "late": []})
     assert Order.objects.filter(sync_status="SYNCED").count() == 3
     assert post(erp, "/queues/orders/lease", {"limit": 1000}).status_code == 422
 

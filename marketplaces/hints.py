@@ -11,7 +11,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop as later
+from django.utils.translation import gettext_noop
 
 from marketplaces.contract import Issue, IssueKind
 
@@ -60,143 +60,153 @@ class Hint:
 
 _TEXTS: Mapping[IssueKind, tuple[str, str, str]] = {
     IssueKind.REQUIRED: (
-        later("%(field)s is missing"),
-        later("Fill in %(field)s in the ERP and send the product again."),
+        gettext_noop("%(field)s is missing"),
+        gettext_noop("Fill in %(field)s in the ERP and send the product again."),
         ERP,
     ),
     IssueKind.TOO_SHORT: (
-        later("%(field)s is too short"),
-        later("Write at least %(limit)s characters; it has %(value)s."),
+        gettext_noop("%(field)s is too short"),
+        gettext_noop("Write at least %(limit)s characters; it has %(value)s."),
         ERP,
     ),
     IssueKind.TOO_LONG: (
-        later("%(field)s is too long"),
-        later("Shorten it to %(limit)s characters; it has %(value)s."),
+        gettext_noop("%(field)s is too long"),
+        gettext_noop("Shorten it to %(limit)s characters; it has %(value)s."),
         ERP,
     ),
     IssueKind.NOT_ALLOWED: (
-        later("%(field)s has a value the marketplace does not accept"),
-        later("“%(value)s” is not in its list. Use one of: %(allowed)s — in the ERP or in the mapping."),
+        gettext_noop("%(field)s has a value the marketplace does not accept"),
+        gettext_noop(
+            "“%(value)s” is not in its list. Use one of: %(allowed)s — in the ERP or in the mapping."
+        ),
         SELLER,
     ),
     IssueKind.NOT_A_NUMBER: (
-        later("%(field)s must be a number"),
-        later("“%(value)s” is not a number. Correct it in the ERP."),
+        gettext_noop("%(field)s must be a number"),
+        gettext_noop("“%(value)s” is not a number. Correct it in the ERP."),
         ERP,
     ),
     IssueKind.OUT_OF_RANGE: (
-        later("%(field)s is outside the accepted range"),
-        later("“%(value)s” is not between %(minimum)s and %(maximum)s. Correct it in the ERP."),
+        gettext_noop("%(field)s is outside the accepted range"),
+        gettext_noop("“%(value)s” is not between %(minimum)s and %(maximum)s. Correct it in the ERP."),
         ERP,
     ),
     IssueKind.WRONG_UNIT: (
-        later("%(field)s needs a number and a unit"),
-        later("Write a number followed by one of: %(allowed)s. It is now “%(value)s”."),
+        gettext_noop("%(field)s needs a number and a unit"),
+        gettext_noop("Write a number followed by one of: %(allowed)s. It is now “%(value)s”."),
         ERP,
     ),
     IssueKind.GTIN_MISSING: (
-        later("The barcode (GTIN/EAN) is missing"),
-        later("Fill in the EAN in the ERP; it is the number under the barcode on the package."),
+        gettext_noop("The barcode (GTIN/EAN) is missing"),
+        gettext_noop("Fill in the EAN in the ERP; it is the number under the barcode on the package."),
         ERP,
     ),
     IssueKind.GTIN_INVALID: (
-        later("The barcode (GTIN/EAN) is wrong"),
-        later("“%(value)s” is not a valid code: check the digits on the package and correct it in the ERP."),
+        gettext_noop("The barcode (GTIN/EAN) is wrong"),
+        gettext_noop(
+            "“%(value)s” is not a valid code: check the digits on the package and correct it in the ERP."
+        ),
         ERP,
     ),
     IssueKind.GTIN_TAKEN: (
-        later("The barcode belongs to another listing"),
-        later("The marketplace already has this EAN. Associate instead of connecting, or correct the EAN."),
+        gettext_noop("The barcode belongs to another listing"),
+        gettext_noop(
+            "The marketplace already has this EAN. Associate instead of connecting, or correct the EAN."
+        ),
         SELLER,
     ),
     IssueKind.IMAGE_MISSING: (
-        later("Pictures are missing"),
-        later("Send at least %(limit)s picture(s) from the ERP; there are %(value)s."),
+        gettext_noop("Pictures are missing"),
+        gettext_noop("Send at least %(limit)s picture(s) from the ERP; there are %(value)s."),
         ERP,
     ),
     IssueKind.IMAGE_TOO_MANY: (
-        later("Too many pictures"),
-        later("Send at most %(limit)s pictures; there are %(value)s."),
+        gettext_noop("Too many pictures"),
+        gettext_noop("Send at most %(limit)s pictures; there are %(value)s."),
         ERP,
     ),
     IssueKind.IMAGE_UNREACHABLE: (
-        later("A picture could not be opened"),
-        later("Check that the address opens in a browser without a password: %(value)s"),
+        gettext_noop("A picture could not be opened"),
+        gettext_noop("Check that the address opens in a browser without a password: %(value)s"),
         ERP,
     ),
     IssueKind.IMAGE_INVALID: (
-        later("A picture's address is not valid"),
-        later("It must start with https:// and have no blanks: %(value)s"),
+        gettext_noop("A picture's address is not valid"),
+        gettext_noop("It must start with https:// and have no blanks: %(value)s"),
         ERP,
     ),
     IssueKind.DIMENSIONS_MISSING: (
-        later("Weight or dimensions are missing"),
-        later("Fill in weight (kg), height, width and length (cm) of the package in the ERP."),
+        gettext_noop("Weight or dimensions are missing"),
+        gettext_noop("Fill in weight (kg), height, width and length (cm) of the package in the ERP."),
         ERP,
     ),
     IssueKind.PRICE_MISSING: (
-        later("There is no price"),
-        later("Send a price greater than zero from the ERP."),
+        gettext_noop("There is no price"),
+        gettext_noop("Send a price greater than zero from the ERP."),
         ERP,
     ),
     IssueKind.PRICE_SUSPICIOUS: (
-        later("The marketplace finds the price suspicious"),
-        later("Check the price in the ERP: a comma in the wrong place is the usual cause."),
+        gettext_noop("The marketplace finds the price suspicious"),
+        gettext_noop("Check the price in the ERP: a comma in the wrong place is the usual cause."),
         ERP,
     ),
     IssueKind.CATEGORY_UNMAPPED: (
-        later("The category has no equivalent at the marketplace yet"),
-        later("Choose one for “%(value)s” in the connection's category mapping."),
+        gettext_noop("The category has no equivalent at the marketplace yet"),
+        gettext_noop("Choose one for “%(value)s” in the connection's category mapping."),
         SELLER,
     ),
     IssueKind.CATEGORY_UNKNOWN: (
-        later("The marketplace does not know this category any more"),
-        later("Choose another one in the connection's category mapping."),
+        gettext_noop("The marketplace does not know this category any more"),
+        gettext_noop("Choose another one in the connection's category mapping."),
         SELLER,
     ),
     IssueKind.BRAND_BLOCKED: (
-        later("The marketplace does not let you sell this brand"),
-        later("Ask the marketplace for permission to sell the brand, or take the product out of the load."),
+        gettext_noop("The marketplace does not let you sell this brand"),
+        gettext_noop(
+            "Ask the marketplace for permission to sell the brand, or take the product out of the load."
+        ),
         MARKETPLACE,
     ),
     IssueKind.FORBIDDEN_WORD: (
-        later("The title or the description has a forbidden word"),
-        later("Remove it in the ERP and send the product again."),
+        gettext_noop("The title or the description has a forbidden word"),
+        gettext_noop("Remove it in the ERP and send the product again."),
         ERP,
     ),
     IssueKind.DUPLICATE: (
-        later("The marketplace takes it for a copy of another listing of yours"),
-        later("Make the titles different, or send it as a variation of the other product."),
+        gettext_noop("The marketplace takes it for a copy of another listing of yours"),
+        gettext_noop("Make the titles different, or send it as a variation of the other product."),
         ERP,
     ),
     IssueKind.NO_MATCH: (
-        later("Nothing like it was found at the marketplace"),
-        later("Check the EAN in the ERP, or connect the product as a new one."),
+        gettext_noop("Nothing like it was found at the marketplace"),
+        gettext_noop("Check the EAN in the ERP, or connect the product as a new one."),
         SELLER,
     ),
     IssueKind.AMBIGUOUS_MATCH: (
-        later("Several entries of the marketplace look like it"),
-        later("Correct the EAN in the ERP so that only one fits: %(candidates)s"),
+        gettext_noop("Several entries of the marketplace look like it"),
+        gettext_noop("Correct the EAN in the ERP so that only one fits: %(candidates)s"),
         ERP,
     ),
     IssueKind.DISABLED: (
-        later("The product is disabled"),
-        later("Enable it in the ERP."),
+        gettext_noop("The product is disabled"),
+        gettext_noop("Enable it in the ERP."),
         ERP,
     ),
     IssueKind.NOT_FOUND: (
-        later("The marketplace no longer has this listing"),
-        later("Reconnect it to publish it again."),
+        gettext_noop("The marketplace no longer has this listing"),
+        gettext_noop("Reconnect it to publish it again."),
         SELLER,
     ),
     IssueKind.NO_ANSWER: (
-        later("The marketplace said nothing about this item"),
-        later("Three tries brought no answer. Reconnect it; if it happens again, talk to the marketplace."),
+        gettext_noop("The marketplace said nothing about this item"),
+        gettext_noop(
+            "Three tries brought no answer. Reconnect it; if it happens again, talk to the marketplace."
+        ),
         MARKETPLACE,
     ),
     IssueKind.OTHER: (
-        later("The marketplace refused it"),
-        later("Read the marketplace's own words beside this and correct what they name."),
+        gettext_noop("The marketplace refused it"),
+        gettext_noop("Read the marketplace's own words beside this and correct what they name."),
         ERP,
     ),
 }

@@ -248,6 +248,15 @@ def set_paused(request: HttpRequest, pk: int) -> HttpResponse:
     return to("marketplaces_connection_change", pk)
 
 
+@portal_site.page("marketplaces/<int:pk>/try/", "connection_try", needs="operate")
+@require_POST
+def try_now(request: HttpRequest, pk: int) -> HttpResponse:
+    """Do not wait for the next try of what failed."""
+    services.forget_connection_errors(_connection(request, pk))
+    messages.success(request, _("It is being tried now."))
+    return to("marketplaces_connection_change", pk)
+
+
 portal_site.register(Connection, ConnectionAdmin)
 portal_site.menu(
     "marketplaces", gettext_lazy("Connected accounts"), "hub", "marketplaces_connection_changelist", order=10

@@ -10,10 +10,10 @@ from django.db import models
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RelatedDropdownFilter
 from unfold.decorators import action, display
 
@@ -129,21 +129,21 @@ class ConnectionStaffAdmin(RowPage, Repairing):
         """Forget back-offs and failures."""
         for connection in queryset[:MOST]:
             services.forget_connection_errors(connection)
-        self.message_user(request, _now("Their lanes run now."), messages.SUCCESS)
+        self.message_user(request, gettext("Their lanes run now."), messages.SUCCESS)
 
     @action(description=_("Pause"), permissions=["repair"])
     def pause(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Stop all traffic."""
         for connection in queryset[:MOST]:
             services.set_paused(connection=connection, paused=True)
-        self.message_user(request, _now("Paused."), messages.SUCCESS)
+        self.message_user(request, gettext("Paused."), messages.SUCCESS)
 
     @action(description=_("Resume"), permissions=["repair"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Let traffic flow again."""
         for connection in queryset[:MOST]:
             services.set_paused(connection=connection, paused=False)
-        self.message_user(request, _now("They go on."), messages.SUCCESS)
+        self.message_user(request, gettext("They go on."), messages.SUCCESS)
 
 
 class LaneHealthFilter(DropdownFilter):
@@ -322,17 +322,7 @@ class KindFilter(DropdownFilter):
 class IssueStaffAdmin(Repairing):
     """Failed work: what was refused or never answered, whoever has to mend it."""
 
-    list_display = (
-        "show_sku",
-        "connection",
-        "facet",
-        "show_cause",
-        "code",
-        "message",
-        "times",
-        "created_at",
-        "show_open",
-    )
+    list_display = ("show_sku", "show_facet", "show_cause", "times", "created_at", "show_open")
     list_filter = (
         OpenFilter,
         KindFilter,
@@ -340,7 +330,7 @@ class IssueStaffAdmin(Repairing):
         ("origin", ChoicesDropdownFilter),
         ("connection__marketplace", RelatedDropdownFilter),
     )
-    list_select_related = ("connection", "listing__variation")
+    list_select_related = ("connection__seller", "listing__variation")
     search_fields = ("code",)
     fields = (
         "listing",
@@ -363,14 +353,26 @@ class IssueStaffAdmin(Repairing):
     actions = ("try_again",)
 
     @display(description=_("SKU"))
-    def show_sku(self, issue: Issue) -> str:
-        """What it is about."""
-        return issue.listing.variation.sku
+    def show_sku(self, issue: Issue) -> SafeString:
+        """What it is about, and whose."""
+        return format_html(
+            '<strong>{}</strong><br><span class="hub-muted">{} · {}</span>',
+            issue.listing.variation.sku,
+            issue.connection.name,
+            issue.connection.seller.name,
+        )
+
+    @display(description=_("what"))
+    def show_facet(self, issue: Issue) -> str:
+        """Content, price or stock."""
+        return str(showing.FACETS.get(issue.facet, issue.facet))
 
     @display(description=_("cause"))
-    def show_cause(self, issue: Issue) -> str:
-        """The hub's words."""
-        return hints.hint(issue.kind, issue.field, issue.params).title
+    def show_cause(self, issue: Issue) -> SafeString:
+        """The hub's words, and the marketplace's own."""
+        title = hints.hint(issue.kind, issue.field, issue.params).title
+        theirs = f"{issue.code} {issue.message}".strip()
+        return format_html('{}<br><span class="hub-muted">{}</span>', title, theirs)
 
     @display(description=_("open"), boolean=True)
     def show_open(self, issue: Issue) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from marketplaces import services
 from marketplaces.models import Connection, Listing
@@ -156,6 +159,18 @@ def test_new_credentials_must_be_of_the_same_account(
     assert stall.connection.status == Connection.Status.ACTIVE
 
 
+def test_what_fails_can_be_tried_at_once(otto: Client, stall: Shop) -> None:
+    lanes = stall.connection.lanes.filter(kind="stock")
+    lanes.update(failures=4, run_at=timezone.now() + timedelta(minutes=5), last_error="Unavailable: 503")
+    address = reverse("portal:connection_try", args=[stall.connection.pk])
+    assert address in otto.get(page_of(stall.connection)).content.decode()
+    otto.post(address)
+    lane = lanes.get()
+    assert (lane.failures, lane.last_error) == (0, "")
+    assert lane.run_at <= timezone.now()
+    assert address not in otto.get(page_of(stall.connection)).content.decode()
+
+
 def test_no_page_shows_the_credentials(dora: Client, stall: Shop) -> None:
     stall.sell("PANELA-1")
     stall.connect()
@@ -183,6 +198,8 @@ def test_only_owners_manage_accounts(who: str, request: pytest.FixtureRequest, s
     assert client.get(page_of(stall.connection)).status_code == 200
     assert client.get(NEW).status_code == 403
     assert client.post(NEW, {"name": "x"}).status_code == 403
+    if who == "vera":
+        assert client.post(reverse("portal:connection_try", args=[pk])).status_code == 403
     for name in ("connection_switches", "connection_pause", "connection_credentials"):
         assert client.post(reverse(f"portal:{name}", args=[pk]), {"paused": "1"}).status_code == 403
     stall.connection.refresh_from_db()

@@ -39,6 +39,7 @@ def addresses(stall: Shop, load: Load) -> dict[str, str]:
         "connection_credentials": [here],
         "connection_switches": [here],
         "connection_pause": [here],
+        "connection_try": [here],
         "mapping": [here],
         "mapping_progress": [here],
         "mapping_search": [here],

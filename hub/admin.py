@@ -62,7 +62,10 @@ class SellerStaffAdmin(StaffAdmin):
     readonly_fields = ("created_at",)
     fieldsets = (
         (None, {"fields": ("name", "is_active", "is_test", "created_at")}),
-        (gettext_lazy("API"), {"fields": ("strict_account_manager", "strict_create", "auto_advance")}),
+        (
+            gettext_lazy("API"),
+            {"fields": ("strict_account_manager", "strict_create", "auto_advance", "rate_limits")},
+        ),
     )
     add_fieldsets = ((None, {"fields": ("name", "owner", "is_test")}),)
     inlines = (MemberInline,)

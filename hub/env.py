@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -36,6 +37,17 @@ def number(name: str, default: int) -> int:
         return int(value) if value.strip() else default
     except ValueError:
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
+
+
+def numbers(name: str, defaults: Mapping[str, int]) -> dict[str, int]:
+    """Return named numbers, the defaults changed by a list such as "a=5,b=9"; raises ImproperlyConfigured."""
+    changed = dict(defaults)
+    for item in words(name):
+        key, _, value = (part.strip() for part in item.rpartition("="))
+        if not key or not value.isdecimal():
+            raise ImproperlyConfigured(f'{name} must be a list such as "a=5,b=9", not {item!r}.')
+        changed[key] = int(value)
+    return changed
 
 
 def words(name: str, default: str = "") -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
@@ -108,6 +109,11 @@ class Seller(models.Model):
         _("an invoice or shipment moves the order"),
         default=True,
         help_text=_("Move the order's status even when the call does not name it."),
+    )
+    rate_limits = models.BooleanField(
+        _("limit calls per second"),
+        default=True,
+        help_text=_("Off, the seller's ERP may call the API as often as it likes."),
     )
     last_load_number = models.PositiveIntegerField(default=0, editable=False)
     """The number of the seller's newest load; loads are numbered per seller, from 1."""
@@ -228,9 +234,7 @@ class ApiKey(models.Model):
     @classmethod
     def find(cls, secret: str) -> ApiKey | None:
         """Return the usable key with this secret, its seller loaded, or None."""
-        key = (
-            cls.objects.usable().select_related("seller").filter(prefix=secret[: cls.PREFIX_LENGTH]).first()
-        )
+        key = cls.objects.usable().select_related("seller").filter(prefix=secret[: cls.PREFIX_LENGTH]).first()
         if key is None or not hmac.compare_digest(key.digest, _digest(secret)):
             return None
         return key
@@ -249,3 +253,55 @@ class ApiKey(models.Model):
         """Remember that the key was used, coarsely."""
         if self.last_used_at is None or now - self.last_used_at > self.COARSE:
             ApiKey.objects.filter(pk=self.pk).update(last_used_at=now)
+
+
+class ApiCall(models.Model):
+    """One call of a seller's integration: what it asked and what it was told.
+
+    Written by `hub.api.log`, with secrets removed and bodies cut; kept for HUB_API_LOG_DAYS days.
+    """
+
+    seller = models.ForeignKey(
+        Seller, models.CASCADE, related_name="+", db_index=False, verbose_name=_("seller")
+    )
+    called_at = models.DateTimeField(_("when"))
+    key_prefix = models.CharField(_("key"), max_length=ApiKey.PREFIX_LENGTH, blank=True)
+    """The beginning of a key that exists; a key nobody has is not written down at all."""
+    method = models.CharField(_("method"), max_length=10)
+    path = models.TextField(_("address"))
+    query = models.TextField(_("parameters"), blank=True)
+    endpoint = models.TextField(_("endpoint"), blank=True)
+    """The address with its changing parts named, `/orders/{code}`; empty where the API has none."""
+    subject = models.CharField(_("SKU or code"), max_length=200, blank=True)
+    """What the address names: a SKU, an order, a load."""
+    status = models.PositiveSmallIntegerField(_("status"))
+    milliseconds = models.PositiveIntegerField(_("milliseconds"))
+    request_id = models.CharField(_("call number"), max_length=64)
+    user_agent = models.CharField(_("program"), max_length=200, blank=True)
+    request_body = models.TextField(_("request"), blank=True)
+    request_size = models.PositiveIntegerField(_("size of the request"), default=0)
+    response_body = models.TextField(_("answer"), blank=True)
+    response_size = models.PositiveIntegerField(_("size of the answer"), default=0)
+    """Sizes in bytes, before cutting."""
+
+    class Meta:
+        verbose_name = _("API call")
+        verbose_name_plural = _("API log")
+        ordering = ("-called_at", "-id")
+        indexes = [
+            # One seller's log, newest first, by period; what the filters ask for is read from the index
+            # itself, so that a rare answer is found without touching a million rows.
+            models.Index(
+                fields=["seller", "called_at", "id", "status", "method", "endpoint", "key_prefix"],
+                name="hub_apicall_of_seller",
+            ),
+            # The search box: a SKU or code by its beginning.
+            models.Index(F("seller"), OpClass("subject", "text_pattern_ops"), name="hub_apicall_by_subject"),
+            # The search box: a call by the number its answer carried.
+            models.Index(fields=["seller", "request_id"], name="hub_apicall_by_number"),
+            # The staff's log, newest first, and the clean-up.
+            models.Index(fields=["called_at", "id"], name="hub_apicall_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} {self.status}"

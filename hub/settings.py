@@ -63,6 +63,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
+    "hub.api.log.CallLog",  # inside compression: it keeps what answers say
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -212,6 +213,32 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
 }
+
+# Calls per second, seller and method, by the first word of the address, as in SkyHub's developer pages
+# ("limite-de-requisicoes"); what SkyHub does not have gets 30. "GET orders" goes before "orders", and 0 means
+# no limit. HUB_RATE_TABLE="GET orders=5,bulk=60" changes single lines.
+HUB_RATE_LIMITS = env.flag("HUB_RATE_LIMITS", default=True)
+HUB_RATE_TABLE = env.numbers(
+    "HUB_RATE_TABLE",
+    {
+        "products": 9,
+        "variations": 9,
+        "orders": 9,
+        "GET orders": 1,
+        "queues": 9,
+        "POST queues": 30,
+        "shipments": 9,
+        "stores": 1,
+        "others": 1,
+        "bulk": 30,
+        "connections": 30,
+        "listings": 30,
+        "loads": 30,
+        "issues": 30,
+    },
+)
+HUB_API_LOG = env.flag("HUB_API_LOG", default=True)
+HUB_API_LOG_DAYS = env.number("HUB_API_LOG_DAYS", 14)
 
 # --- work ------------------------------------------------------------------------------------
 # django-q2 is a clock and a worker pool; the rows are the truth. The reason of each line is in

@@ -14,6 +14,17 @@ from django.conf import settings
 LOOPBACK = ("127.", "::1", "localhost")
 # Playwright's fixtures run an event loop in the test's own thread, and Django then refuses the database.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+# Tests call faster than any ERP may; those of the limits turn them on, also in processes they start.
+os.environ["HUB_RATE_LIMITS"] = "off"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quiet_api() -> None:
+    """The settings were read before this file was, so they are changed once more.
+
+    The API log's thread would meet sellers that a test has not committed.
+    """
+    settings.HUB_RATE_LIMITS = settings.HUB_API_LOG = False
 
 
 @pytest.hookimpl(wrapper=True)

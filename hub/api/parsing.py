@@ -12,6 +12,7 @@ from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 
 from hub.api.errors import Malformed, TooLarge, Unprocessable
+from hub.api.log import note_body
 from hub.refusals import Incomplete, required_fields
 
 UTF8_MARK = b"\xef\xbb\xbf"
@@ -38,6 +39,7 @@ class RawBodyParser(BaseParser):
             raise UnsupportedMediaType(media_type or "", detail=_("Send JSON, in UTF-8."))
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         body = stream.read(limit + 1)
+        note_body((parser_context or {}).get("request"), body)
         if len(body) > limit:
             raise TooLarge(_("The body is too large."))
         body = body.removeprefix(UTF8_MARK)

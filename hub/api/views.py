@@ -7,11 +7,15 @@ from typing import Any
 from urllib.parse import quote
 
 from django.http import Http404, HttpResponse
+from django.utils.translation import gettext as _
+from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 import hub.api.schema  # noqa: F401  (drf-spectacular learns our headers by the import)
+from hub.api import limits
 from hub.api.authentication import seller_of
+from hub.api.endpoints import endpoint_of
 from hub.models import Seller
 
 MOST_IGNORED_NAMED = 20
@@ -20,11 +24,28 @@ MOST_IGNORED_NAMED = 20
 class SellerView(APIView):
     """A view that speaks for one seller: the API key's."""
 
+    standing: limits.Standing | None = None
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Let in who has a key; no row has an address with a NUL in it."""
+        """Let in who has a key and has not called too often; no row has an address with a NUL in it."""
         super().initial(request, *args, **kwargs)
+        route = request.resolver_match.route if request.resolver_match else ""
+        self.standing = limits.count(self.seller, request.method or "", endpoint_of(route))
+        if self.standing is not None and self.standing.is_over:
+            raise Throttled(
+                detail=_("Too many calls: this address takes %(limit)s per second. Wait a second.")
+                % {"limit": self.standing.per_second}
+            )
         if any("\x00" in str(value) for value in kwargs.values()):
             raise Http404
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Say how many calls are left in this second."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        if self.standing is not None:
+            for name, value in self.standing.headers.items():
+                answer[name] = value
+        return answer
 
     @property
     def seller(self) -> Seller:

@@ -1,0 +1,296 @@
+"""The API log: what each seller's integrations asked and were told, written beside the calls.
+
+A call only leaves its facts in a buffer; a thread of the process cleans them of secrets and writes them in
+one INSERT, every second or every 200 calls. The log is a help, not a ledger: when the buffer is full, calls
+are left out and counted. Whoever shows a key or an e-mail that does not open the door is logged for the
+seller it belongs to, without bodies; a stranger is not logged at all.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from multiprocessing.util import Finalize
+from typing import Any
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db.models.functions import Lower
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+
+from hub.api.endpoints import endpoint_of
+from hub.api.masking import query_without_secrets, without_key, without_secrets
+from hub.models import ApiCall, ApiKey, Membership
+
+log = logging.getLogger(__name__)
+
+KEPT_BYTES = 4096
+"""Of each body."""
+MOST_WAITING = 2_000
+"""Calls in the buffer of one process: at the very most some 20 MB."""
+BATCH = 200
+EVERY_SECONDS = 1.0
+TURNED_AWAY = (401, 429)
+MOST_TURNED_AWAY = 10
+"""Of calls turned away at the door so many are kept per seller and flush: more tell nobody anything."""
+BITE = 5_000
+CLEANING_SECONDS = 20
+_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+_READABLE = ("json", "text/", "xml")
+_BODY = "hub_noted_body"
+
+
+@dataclass(slots=True)
+class Call:
+    """The facts of one call, as they came; `secret` is only held to be removed from the rest.
+
+    `seller_id` is 0 where nobody has proven to speak for a seller.
+    """
+
+    called_at: datetime
+    seconds: float
+    seller_id: int
+    prefix: str
+    email: str
+    secret: str
+    method: str
+    path: str
+    query: str
+    endpoint: str
+    subject: str
+    status: int
+    request_id: str
+    user_agent: str
+    request_body: bytes = b""
+    request_size: int = 0
+    response_body: bytes = b""
+    response_size: int = 0
+
+
+class Recorder:
+    """A bounded buffer of calls and the thread that writes them."""
+
+    def __init__(
+        self,
+        write: Callable[[list[Call]], None],
+        *,
+        most: int = MOST_WAITING,
+        batch: int = BATCH,
+        every: float = EVERY_SECONDS,
+    ) -> None:
+        self.lost = 0
+        self._write = write
+        self._most, self._batch, self._every = most, batch, every
+        self._calls: deque[Call] = deque()
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._told = 0
+
+    def add(self, call: Call) -> None:
+        """Take a call, or count it as lost when the buffer is full."""
+        with self._lock:
+            if len(self._calls) >= self._most:
+                self.lost += 1
+                return
+            self._calls.append(call)
+            if len(self._calls) >= self._batch:
+                self._wake.set()
+            # Started by the first call, hence after a web server has forked; a fork leaves threads behind.
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="api log", daemon=True)
+                self._thread.start()
+                # Servers that run workers with multiprocessing end them without atexit; this is called
+                # either way, also after a SIGTERM that the server answers by ending in order.
+                Finalize(self, self.flush, exitpriority=10)
+
+    def flush(self) -> None:
+        """Write what waits. What cannot be written now waits on; what never can is counted as lost."""
+        with self._writing:
+            with self._lock:
+                calls = list(self._calls)
+                self._calls.clear()
+            try:
+                if calls:
+                    self._write(calls)
+            except (OperationalError, InterfaceError):
+                self._put_back(calls)
+            except Exception:
+                log.exception("API calls could not be written down")
+                self.lost += len(calls)
+            if self.lost > self._told:
+                log.warning("%d API calls are missing from the log", self.lost - self._told)
+                self._told = self.lost
+
+    def _put_back(self, calls: list[Call]) -> None:
+        with self._lock:
+            room = max(0, self._most - len(self._calls))
+            kept = calls[len(calls) - room :] if room else []
+            self.lost += len(calls) - len(kept)
+            self._calls.extendleft(reversed(kept))
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait(self._every)
+            self._wake.clear()
+            self.flush()
+
+
+def write(calls: list[Call]) -> None:
+    """Write calls in one INSERT, those of unproven callers under the seller their key or e-mail names."""
+    close_old_connections()
+    ApiCall.objects.bulk_create(_row(call) for call in _worth_keeping(_with_seller(calls)))
+
+
+recorder = Recorder(write)
+
+
+class CallLog:
+    """Gives every answer its number, and hands what integrations call to the recorder."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        called_at, began = timezone.now(), time.perf_counter()
+        response = self.get_response(request)
+        asked = request.headers.get("X-Request-Id", "")
+        number = asked if _NUMBER.fullmatch(asked) else uuid.uuid4().hex
+        response["X-Request-Id"] = number
+        if settings.HUB_API_LOG and _speaks_api(request):
+            recorder.add(_facts(request, response, called_at, time.perf_counter() - began, number))
+        return response
+
+
+def note_body(request: Any, body: bytes) -> None:
+    """Keep the beginning of a body while it is read: later nobody can read it again."""
+    setattr(getattr(request, "_request", request), _BODY, (body[:KEPT_BYTES], len(body)))
+
+
+def _speaks_api(request: HttpRequest) -> bool:
+    return isinstance(getattr(request, "auth", None), ApiKey) or any(
+        request.headers.get(name) for name in ("X-Api-Key", "X-User-Token", "X-User-Email")
+    )
+
+
+def _facts(
+    request: HttpRequest, response: HttpResponseBase, called_at: datetime, seconds: float, number: str
+) -> Call:
+    headers, match = request.headers, request.resolver_match
+    key = getattr(request, "auth", None)
+    secret = (headers.get("X-Api-Key") or headers.get("X-User-Token") or "").strip()
+    call = Call(
+        called_at=called_at,
+        seconds=seconds,
+        seller_id=key.seller_id if isinstance(key, ApiKey) else 0,
+        prefix=key.prefix if isinstance(key, ApiKey) else secret[: ApiKey.PREFIX_LENGTH],
+        email=headers.get("X-User-Email", "").strip().lower(),
+        secret=secret,
+        method=request.method or "",
+        path=request.path,
+        query=request.META.get("QUERY_STRING", ""),
+        endpoint=endpoint_of(match.route) if match else "",
+        subject=str(next(iter(match.kwargs.values()), "")) if match else "",
+        status=response.status_code,
+        request_id=number,
+        user_agent=headers.get("User-Agent", ""),
+    )
+    if not call.seller_id:
+        return call
+    call.request_body, call.request_size = getattr(request, _BODY, (b"", _length(request)))
+    if isinstance(response, HttpResponse):
+        call.response_size = len(response.content)
+        if any(kind in response.headers.get("Content-Type", "") for kind in _READABLE):
+            call.response_body = response.content[:KEPT_BYTES]
+    return call
+
+
+def _length(request: HttpRequest) -> int:
+    given = request.META.get("CONTENT_LENGTH") or ""
+    return min(int(given[:12]), 2**31 - 1) if given.isascii() and given.isdecimal() else 0
+
+
+def _with_seller(calls: list[Call]) -> list[Call]:
+    """Find out whom unproven callers meant; those who mean nobody are left out."""
+    unproven = [call for call in calls if not call.seller_id]
+    if not unproven:
+        return calls
+    prefixes, emails = ({_clean(call.prefix) for call in unproven}, {_clean(call.email) for call in unproven})
+    of_key = dict(ApiKey.objects.filter(prefix__in=prefixes - {""}).values_list("prefix", "seller_id"))
+    of_person: dict[str, set[int]] = {}
+    people = Membership.objects.annotate(email=Lower("user__email")).filter(email__in=emails - {""})
+    for email, seller_id in people.values_list("email", "seller_id"):
+        of_person.setdefault(email, set()).add(seller_id)
+    for call in unproven:
+        call.seller_id = of_key.get(_clean(call.prefix), 0)
+        if not call.seller_id:
+            # What is no key's beginning may be anything, a password too.
+            call.prefix = ""
+            # A person of several sellers says nothing about which of them was meant.
+            meant = of_person.get(_clean(call.email), set())
+            call.seller_id = next(iter(meant)) if len(meant) == 1 else 0
+    return [call for call in calls if call.seller_id]
+
+
+def _worth_keeping(calls: Iterable[Call]) -> Iterable[Call]:
+    turned_away: Counter[int] = Counter()
+    for call in calls:
+        turned_away[call.seller_id] += call.status in TURNED_AWAY
+        if call.status not in TURNED_AWAY or turned_away[call.seller_id] <= MOST_TURNED_AWAY:
+            yield call
+
+
+def _row(call: Call) -> ApiCall:
+    def told(text: str, most: int) -> str:
+        return _clean(without_key(text, call.secret))[:most]
+
+    return ApiCall(
+        seller_id=call.seller_id,
+        called_at=call.called_at,
+        key_prefix=_clean(call.prefix),
+        method=told(call.method, 10),
+        path=told(call.path, 1_000),
+        query=told(query_without_secrets(call.query), 2_000),
+        endpoint=call.endpoint,
+        subject=told(call.subject, 200),
+        status=call.status,
+        milliseconds=round(call.seconds * 1000),
+        request_id=told(call.request_id, 64),
+        user_agent=told(call.user_agent, 200),
+        request_body=told(without_secrets(_text(call.request_body)), KEPT_BYTES),
+        request_size=call.request_size,
+        response_body=told(without_secrets(_text(call.response_body)), KEPT_BYTES),
+        response_size=call.response_size,
+    )
+
+
+def _text(body: bytes) -> str:
+    # A cut may fall inside a letter: its half is left out.
+    text = body.decode(errors="replace")
+    return text.rstrip("\ufffd") if len(body) == KEPT_BYTES else text
+
+
+def _clean(text: str) -> str:
+    """Return what PostgreSQL can keep: no NUL, no half of a surrogate pair."""
+    return text.replace("\x00", "").encode(errors="replace").decode()
+
+
+def forget_old_calls() -> int:
+    """Delete calls older than HUB_API_LOG_DAYS days, in small bites; what is left waits for the next time."""
+    border = timezone.now() - timedelta(days=settings.HUB_API_LOG_DAYS)
+    until, gone = time.monotonic() + CLEANING_SECONDS, 0
+    old = ApiCall.objects.filter(called_at__lt=border).order_by("called_at", "id")
+    while time.monotonic() < until and (pks := list(old.values_list("pk", flat=True)[:BITE])):
+        ApiCall.objects.filter(pk__in=pks).delete()
+        gone += len(pks)
+    return gone

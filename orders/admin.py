@@ -58,6 +58,11 @@ def waiting_for_erp(seller_id: int) -> QuerySet[QueueEntry]:
     return rows.order_by("waiting_since", "order_id")
 
 
+def refused_notices() -> QuerySet[Notice]:
+    """What marketplaces refused and nobody has put aside."""
+    return Notice.objects.filter(state=Notice.State.REFUSED, ignored_at__isnull=True)
+
+
 def overdue(orders: QuerySet[Order]) -> QuerySet[Order]:
     """Orders that should be with the carrier by now."""
     return orders.filter(status_type__in=TO_DISPATCH, dispatch_by__lt=timezone.now())
@@ -102,8 +107,7 @@ class AttentionFilter(DropdownFilter):
             case "parked":
                 return queryset.filter(queue_entry__parked_at__isnull=False)
             case "refused":
-                refused = Notice.objects.filter(order=OuterRef("pk"), state=Notice.State.REFUSED)
-                return queryset.filter(Exists(refused))
+                return queryset.filter(Exists(refused_notices().filter(order=OuterRef("pk"))))
             case "overdue":
                 return overdue(queryset)
             case _:
@@ -302,7 +306,7 @@ def order_cards(seller: Seller) -> list[start_page.Card]:
     orders_url = reverse("portal:orders_order_changelist")
     waiting = waiting_for_erp(seller.pk)
     oldest = waiting.values_list("waiting_since", flat=True).first()
-    refused = Notice.objects.filter(connection__seller_id=seller.pk, state=Notice.State.REFUSED)
+    refused = refused_notices().filter(connection__seller_id=seller.pk)
     late = overdue(Order.objects.filter(seller_id=seller.pk))
     parked = QueueEntry.objects.parked().filter(seller_id=seller.pk)
     return [

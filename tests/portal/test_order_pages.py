@@ -64,6 +64,13 @@ def test_tabs_show_what_needs_somebody(ana: Client, connection: Connection, shop
     assert page.count('aria-current="page"') == 1
 
 
+def test_a_refusal_the_erp_put_aside_needs_nobody(ana: Client, connection: Connection) -> None:
+    notice = refuse(take(connection, "A"))
+    assert listed(ana, needs="refused") == {"A"}
+    Notice.objects.filter(pk=notice.pk).update(ignored_at=timezone.now())
+    assert listed(ana, needs="refused") == set()
+
+
 def test_search_by_code_and_customer(ana: Client, connection: Connection) -> None:
     order = take(connection, "SBX-77")
     take(connection, "SBX-88")

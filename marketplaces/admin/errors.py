@@ -10,6 +10,7 @@ from typing import Any
 from django.contrib import messages
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
@@ -25,10 +26,11 @@ from marketplaces.models import Connection, Issue, Listing, Load
 
 FOLDER = "portal/marketplaces"
 MOST = 200
+ASIDE = "aside"
 
 
-def _open(seller: Seller, connection: int | None) -> QuerySet[Issue]:
-    issues = Issue.objects.filter(seller_id=seller.pk, closed_at__isnull=True)
+def _open(seller: Seller, connection: int | None, *, aside: bool = False) -> QuerySet[Issue]:
+    issues = Issue.objects.filter(seller_id=seller.pk, closed_at__isnull=True, ignored_at__isnull=not aside)
     return issues if connection is None else issues.filter(connection=connection)
 
 
@@ -59,13 +61,14 @@ def errors(request: HttpRequest) -> HttpResponse:
     seller = tenancy.actor(request).seller
     account = _account(request, seller)
     on = account.pk if account else None
+    fixer = request.GET.get("who", "")
+    aside = causes.by_cause(_open(seller, on, aside=True), limit=MOST, with_stake=True)
     found = causes.by_cause(_open(seller, on), limit=MOST, with_stake=True)
     ready = {one.key: one for one in causes.by_cause(_ready(seller, on), limit=MOST)}
     known = {one.key for one in found}
     found += [one for key, one in ready.items() if key not in known]
     by_fixer = Counter(one.fixer for one in found)
-    fixer = request.GET.get("who", "")
-    shown = [one for one in found if fixer in ("", one.fixer)]
+    shown = aside if fixer == ASIDE else [one for one in found if fixer in ("", one.fixer)]
     if request.GET.get("sort") == "stake":
         shown.sort(key=lambda one: -(one.stake or Decimal(0)))
     context = {
@@ -74,7 +77,10 @@ def errors(request: HttpRequest) -> HttpResponse:
         "tabs": [
             ("", _("All"), len(found)),
             *((key, label, by_fixer[key]) for key, label in hints.FIXERS.items()),
+            *([(ASIDE, _("Put aside"), len(aside))] if aside or fixer == ASIDE else []),
         ],
+        "is_aside": fixer == ASIDE,
+        "may_hide": True,
         "who": fixer,
         "sort": request.GET.get("sort", ""),
         "accounts": Connection.objects.filter(seller_id=seller.pk),
@@ -134,6 +140,24 @@ def reconnect(request: HttpRequest) -> HttpResponse:
     return (
         to("marketplaces_load_change", loads[0].pk) if len(loads) == 1 else to("marketplaces_load_changelist")
     )
+
+
+@portal_site.page("errors/put-aside/", "errors_put_aside", needs="operate")
+@require_POST
+def put_aside(request: HttpRequest) -> HttpResponse:
+    """Hide the open errors of one cause from the list, or bring them back; what is told anew shows again."""
+    seller = tenancy.actor(request).seller
+    account = _account(request, seller)
+    back = request.POST.get("back") == "1"
+    issues = _open(seller, account.pk if account else None, aside=back)
+    chosen = causes.with_cause(issues, request.POST.get("cause", ""))
+    count = chosen.update(ignored_at=None if back else timezone.now())
+    if back:
+        said = ngettext("%(count)s error is back.", "%(count)s errors are back.", count)
+    else:
+        said = ngettext("%(count)s error was put aside.", "%(count)s errors were put aside.", count)
+    messages.success(request, said % {"count": count})
+    return to("errors")
 
 
 @portal_site.page("errors/open.csv", "errors_csv")

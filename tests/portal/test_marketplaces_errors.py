@@ -98,6 +98,7 @@ def test_a_viewer_gets_no_button(vera: Client, stall: Shop, refused: None) -> No
     stall.settle()
     assert reverse("portal:errors_reconnect") not in vera.get(ERRORS).content.decode()
     assert vera.post(reverse("portal:errors_reconnect")).status_code == 403
+    assert vera.post(reverse("portal:errors_put_aside"), {"cause": "required|brand|"}).status_code == 403
 
 
 def test_without_errors_the_page_says_so(otto: Client, stall: Shop) -> None:

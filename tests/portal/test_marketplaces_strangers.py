@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from hub.models import Seller
-from marketplaces.models import CategoryMap, Connection, Listing, Load, RemoteCategory
+from marketplaces.models import CategoryMap, Connection, Issue, Listing, Load, RemoteCategory
 from tests import make
 from tests.marketplaces.shop import PANS, Shop, open_shop
 
@@ -61,6 +61,7 @@ def state_of(stall: Shop) -> dict[str, Any]:
         "maps": list(CategoryMap.objects.filter(connection=stall.connection).values()),
         "listings": list(Listing.objects.filter(seller=stall.seller).order_by("id").values()),
         "loads": Load.objects.filter(seller=stall.seller).count(),
+        "issues": list(Issue.objects.filter(seller=stall.seller).order_by("id").values()),
     }
 
 
@@ -106,6 +107,7 @@ def test_a_strangers_account_or_category_cannot_be_slipped_into_a_form(
         },
     )
     client.post(reverse("portal:errors_reconnect"), {"on": stall.connection.pk})
+    client.post(reverse("portal:errors_put_aside"), {"on": stall.connection.pk, "cause": "gtin_invalid|ean|"})
     remote = RemoteCategory.objects.get(remote_id=PANS).pk
     slipped = reverse("portal:mapping_set", args=[shop.connection.pk, stall.category.pk])
     assert client.post(slipped, {"remote": remote}).status_code == 404

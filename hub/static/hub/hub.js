@@ -30,4 +30,12 @@ document.addEventListener("error", (event) => {
 const silence = (root) => root.querySelectorAll(".material-symbols-outlined:not([aria-hidden])")
   .forEach((icon) => icon.setAttribute("aria-hidden", "true"));
 document.addEventListener("DOMContentLoaded", () => silence(document));
+
+// On a phone each cell carries its column's name: "Feito em", not "Feito Em" as the theme would have it.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const cell of document.querySelectorAll("#result_list td[data-label]")) {
+    const name = cell.dataset.label;
+    cell.dataset.label = name.charAt(0).toUpperCase() + name.slice(1);
+  }
+});
 document.addEventListener("htmx:load", (event) => silence(event.target));

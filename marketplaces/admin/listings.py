@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Min, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -40,14 +40,12 @@ class CauseFilter(DropdownFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The seller's open causes."""
         rows = Issue.objects.filter(seller_id=tenancy.actor(request).seller.pk, closed_at__isnull=True)
+        kinds = rows.order_by().values_list("kind", "field", "code").annotate(sample=Min("id"))[:100]
+        samples = Issue.objects.in_bulk([sample for *_cause, sample in kinds])
         found: dict[str, str] = {}
-        for kind, field, code, params in (
-            rows.order_by("kind", "field", "code")
-            .distinct("kind", "field", "code")
-            .values_list("kind", "field", "code", "params")[:100]
-        ):
-            key = causes.SEPARATOR.join((kind, field, code))
-            found[key] = " · ".join(filter(None, (hints.hint(kind, field, params).title, code)))
+        for kind, field, code, sample in kinds:
+            words = hints.hint(kind, field, samples[sample].params if sample in samples else {})
+            found[causes.SEPARATOR.join((kind, field, code))] = " · ".join(filter(None, (words.title, code)))
         return list(found.items())
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

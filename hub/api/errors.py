@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
-from django.db import DataError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views import defaults
@@ -40,6 +40,8 @@ class Unprocessable(exceptions.APIException):
     default_code = "unprocessable"
 
 
+AWAY_SECONDS = 1
+"""When to try again a call that met a database that is away."""
 STATUS_OF_REFUSAL: tuple[tuple[type[Refusal], int], ...] = ((Unknown, 404), (Incomplete, 400), (Refusal, 422))
 
 
@@ -61,6 +63,12 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
             # The readers should have refused it first; the client still gets a 422, and we a trace.
             log.exception("The database refused a value the API let through")
             return _answer(422, _("A value cannot be stored."))
+        case OperationalError() | InterfaceError():
+            # The database is away or gave this transaction up: nothing was written, the call may be repeated.
+            log.warning("The database is away: %s", str(error).partition("\n")[0])
+            response = _answer(503, _("The hub is busy with itself; try again in a moment."))
+            response["Retry-After"] = str(AWAY_SECONDS)
+            return response
         case exceptions.APIException():
             response = _answer(error.status_code, sentence(error.detail))
             if wait := getattr(error, "wait", None):

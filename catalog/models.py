@@ -234,3 +234,58 @@ class Variation(models.Model):
 
     def __str__(self) -> str:
         return self.sku
+
+
+class Store(models.Model):
+    """One of the seller's warehouses, for ERPs that keep stock in several places (multi-origin).
+
+    The default store has no stock rows of its own: its quantities are the variations', and they alone
+    are on sale. What the other stores have is kept for the ERP and not sold.
+    """
+
+    DEFAULT = "98"
+    """The code every account's default store has (SkyHub documentation, "Multi-origem")."""
+
+    seller = models.ForeignKey(Seller, models.CASCADE, related_name="stores", verbose_name=_("seller"))
+    code = models.CharField(_("code"), max_length=50)
+    name = models.CharField(_("name"), max_length=150)
+    address = models.JSONField(_("address"), default=dict, blank=True)
+    """Where parcels leave from: street, number, complement, neighborhood, city, region, postcode ..."""
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    updated_at = models.DateTimeField(_("updated"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("store")
+        verbose_name_plural = _("stores")
+        ordering = ("code",)
+        constraints = [
+            models.UniqueConstraint(fields=["seller", "code"], name="catalog_store_code_once_per_seller"),
+            models.UniqueConstraint(fields=["seller", "id"], name="catalog_store_of_seller"),
+            models.CheckConstraint(condition=~Q(code=""), name="catalog_store_has_a_code"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} · {self.name}"
+
+
+class StoreStock(models.Model):
+    """What one store other than the default one has of a variation."""
+
+    seller = models.ForeignKey(Seller, models.CASCADE, related_name="+", db_index=False)
+    store = models.ForeignKey(Store, models.CASCADE, related_name="stock", db_index=False)
+    variation = models.ForeignKey(Variation, models.CASCADE, related_name="store_stock")
+    qty = models.IntegerField(_("quantity"), default=0)
+    crossdocking = models.PositiveIntegerField(_("crossdocking (days)"), null=True, blank=True)
+    updated_at = models.DateTimeField(_("updated"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("store stock")
+        verbose_name_plural = _("store stock")
+        ordering = ("store", "variation")
+        constraints = [
+            models.UniqueConstraint(fields=["store", "variation"], name="catalog_storestock_once"),
+            models.CheckConstraint(condition=Q(qty__gte=0), name="catalog_storestock_qty_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.store_id}: {self.qty} × {self.variation_id}"

@@ -9,6 +9,7 @@ from django.urls import re_path
 
 from catalog.api.bulk import BulkPricesView, BulkProductsView, BulkStockView
 from catalog.api.products import ProductsView, ProductVariationsView, ProductView, VariationView
+from catalog.api.stores import StoreSkusView, StoresView
 from catalog.api.vocabulary import AttributesView, AttributeView, CategoriesView, CategoryView
 
 urlpatterns = [
@@ -20,6 +21,8 @@ urlpatterns = [
     re_path(r"^categories/(?P<code>.+?)/?$", CategoryView.as_view()),
     re_path(r"^attributes/?$", AttributesView.as_view()),
     re_path(r"^attributes/(?P<name>.+?)/?$", AttributeView.as_view()),
+    re_path(r"^stores/?$", StoresView.as_view()),
+    re_path(r"^stores/(?P<code>[^/]+)/skus/?$", StoreSkusView.as_view()),
     re_path(r"^bulk/products/?$", BulkProductsView.as_view()),
     re_path(r"^bulk/stock/?$", BulkStockView.as_view()),
     re_path(r"^bulk/prices/?$", BulkPricesView.as_view()),

@@ -25,9 +25,10 @@ urlpatterns = [
     path("password/<uidb64>/<token>/", SetPassword.as_view(), name="set_password"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("hub.api.urls")),
-    path("", include("catalog.urls")),
     path("hooks/<uuid:public_id>", webhooks.receive, name="hook"),
+    # Before the catalogue's, whose /products/{sku} would take /products/urls for a SKU.
     path("", include("marketplaces.urls")),
+    path("", include("catalog.urls")),
     path("", include("orders.urls")),
 ]
 

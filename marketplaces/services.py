@@ -336,6 +336,21 @@ def retry_facet(*, listing: Listing, facet: str) -> None:
     engine.wake(listing.connection_id, facet)
 
 
+_TERMS_AGAIN = """
+UPDATE marketplaces_sync SET wanted_version = wanted_version + 1, due_at = now(), failures = 0,
+    confirmed_value = ''
+WHERE connection_id = %(connection)s AND facet IN ('price', 'stock') AND follows AND listing_id IN ({chosen})
+"""
+
+
+def send_terms_again(*, connection: Connection, listings: QuerySet[Listing]) -> None:
+    """Send price and stock of these listings again, although they may seem right."""
+    mine = listings.filter(seller_id=connection.seller_id, connection=connection)
+    _execute(_TERMS_AGAIN, mine, {"connection": connection.pk})
+    for kind in (Lane.Kind.PRICE, Lane.Kind.STOCK):
+        engine.wake(connection.pk, kind)
+
+
 def forget_connection_errors(connection: Connection) -> None:
     """Let every lane of a connection run at once: staff's "try again now"."""
     Lane.objects.filter(connection=connection).update(run_at=timezone.now(), failures=0, last_error="")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import re_path
 
-from marketplaces.api import sync_errors, views
+from marketplaces.api import public_pages, rehub, sync_errors, views
 
 urlpatterns = [
     re_path(r"^connections/?$", views.ConnectionsView.as_view()),
@@ -15,5 +15,13 @@ urlpatterns = [
     re_path(r"^loads/(?P<number>[0-9]{1,10})/items/?$", views.LoadItemsView.as_view()),
     re_path(r"^issues/?$", views.IssuesView.as_view()),
     re_path(r"^issues/causes/?$", views.CausesView.as_view()),
+    # SkyHub's own address; it hides a product with the SKU "urls".
+    re_path(r"^products/urls/?$", public_pages.PublicPagesView.as_view()),
+    re_path(r"^products//urls/?$", public_pages.DoubledSlashView.as_view()),
+    re_path(r"^products/urls/(?P<marketplace>[^/]+)/?$", public_pages.MarketplacePagesView.as_view()),
+    re_path(r"^urls/products/(?P<sku>.+?)/?$", public_pages.ProductPagesView.as_view()),
+    re_path(r"^auth/?$", rehub.AuthView.as_view()),
+    re_path(r"^rehub/product_actions/?$", rehub.ProductActionsView.as_view()),
+    re_path(r"^rehub/stores/?$", rehub.RehubStoresView.as_view()),
     re_path(r"^sync_errors/products/?$", sync_errors.ProductErrorsView.as_view()),
 ]

@@ -376,3 +376,40 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.order_id}: {self.action}"
+
+
+class Question(models.Model):
+    """What a shopper asked about a product, with the answer once there is one."""
+
+    class Status(models.TextChoices):
+        UNANSWERED = "UNANSWERED", _("Unanswered")
+        ANSWERED = "ANSWERED", _("Answered")
+
+    seller = models.ForeignKey(
+        Seller, models.CASCADE, related_name="questions", verbose_name=_("seller"), db_index=False
+    )
+    platform = models.CharField(_("channel"), max_length=80)
+    sku = models.CharField(_("SKU"), max_length=100, blank=True)
+    text = models.TextField(_("question"))
+    asked_by = models.CharField(_("customer"), max_length=150, blank=True)
+    asked_at = models.DateTimeField(_("asked"), default=timezone.now)
+    status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.UNANSWERED)
+    answer = models.TextField(_("answer"), blank=True)
+    answered_at = models.DateTimeField(_("answered"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("question")
+        verbose_name_plural = _("questions")
+        ordering = ("-id",)
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status="UNANSWERED", answered_at__isnull=True)
+                | Q(status="ANSWERED", answered_at__isnull=False),
+                name="orders_question_answered_has_a_time",
+            ),
+        ]
+        # GET /questions: one seller's, newest first.
+        indexes = [models.Index(F("seller"), F("id").desc(), name="orders_question_newest")]
+
+    def __str__(self) -> str:
+        return self.text[:80]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import re_path
 
-from orders import api, queue_api, status_api, sync_errors
+from orders import api, questions, queue_api, status_api, sync_errors
 
 _ORDER = r"^orders/(?P<code>[^/]+)"
 
@@ -30,6 +30,9 @@ urlpatterns = [
     re_path(r"^statuses/(?P<code>[^/]+)/?$", status_api.StatusView.as_view()),
     re_path(r"^status_types/?$", status_api.StatusTypesView.as_view()),
     re_path(r"^sale_systems/?$", status_api.SaleSystemsView.as_view()),
+    re_path(r"^questions/?$", questions.QuestionsView.as_view()),
+    re_path(r"^questions/(?P<number>[^/]+)/?$", questions.QuestionView.as_view()),
+    re_path(r"^questions/(?P<number>[^/]+)/answer/?$", questions.AnswerView.as_view()),
     re_path(r"^sync_errors/orders/?$", sync_errors.OrderErrorsView.as_view()),
     re_path(r"^sync_errors/categories/?$", sync_errors.CategoriesView.as_view()),
     re_path(r"^sync_errors/categories/(?P<code>[^/]+)/?$", sync_errors.CategoryView.as_view()),

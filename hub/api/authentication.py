@@ -28,26 +28,29 @@ class ApiKeyAuthentication(BaseAuthentication):
         secret = (request.headers.get("X-Api-Key") or request.headers.get("X-User-Token") or "").strip()
         if not email or not secret:
             raise AuthenticationFailed(_("Send the headers X-User-Email and X-Api-Key."))
-        if "\x00" in email + secret:
-            raise AuthenticationFailed(_("The headers X-User-Email and X-Api-Key do not belong together."))
-        key = ApiKey.find(secret)
-        membership = key and (
-            Membership.objects.annotate(email=Lower("user__email"))
-            .filter(seller_id=key.seller_id, email=email.lower(), user__is_active=True)
-            .select_related("user")
-            .first()
-        )
-        if not key or not membership:
-            # One sentence for a wrong key and a wrong e-mail: a stranger learns nothing from it.
-            raise AuthenticationFailed(_("The headers X-User-Email and X-Api-Key do not belong together."))
-        if key.seller.strict_account_manager and not request.headers.get("X-Accountmanager-Key", "").strip():
-            raise AuthenticationFailed(_("Send the header X-Accountmanager-Key."))
-        key.touch(timezone.now())
-        return membership.user, key
+        return identify(request, email, secret)
 
     def authenticate_header(self, request: Request) -> str:
         """Make DRF answer 401 rather than 403."""
         return "X-Api-Key"
+
+
+def identify(request: Request, email: str, secret: str) -> tuple[User, ApiKey]:
+    """Return the person and the key that belong together; raises AuthenticationFailed (401)."""
+    key = None if "\x00" in email + secret else ApiKey.find(secret)
+    membership = key and (
+        Membership.objects.annotate(email=Lower("user__email"))
+        .filter(seller_id=key.seller_id, email=email.lower(), user__is_active=True)
+        .select_related("user")
+        .first()
+    )
+    if not key or not membership:
+        # One sentence for a wrong key and a wrong e-mail: a stranger learns nothing from it.
+        raise AuthenticationFailed(_("The headers X-User-Email and X-Api-Key do not belong together."))
+    if key.seller.strict_account_manager and not request.headers.get("X-Accountmanager-Key", "").strip():
+        raise AuthenticationFailed(_("Send the header X-Accountmanager-Key."))
+    key.touch(timezone.now())
+    return membership.user, key
 
 
 def seller_of(request: Request) -> Seller:

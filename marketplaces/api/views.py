@@ -89,6 +89,24 @@ def one_of(name: str, value: str, allowed: Sequence[str]) -> str:
     return value
 
 
+def to_skus(said: Any) -> list[str]:
+    """Read a list of SKUs; raises Refusal."""
+    if not isinstance(said, list) or len(said) > MOST_SKUS:
+        raise Refusal(_("skus must be a list of at most %(limit)s SKUs.") % {"limit": MOST_SKUS})
+    return [values.code("skus", one, 100) for one in said]
+
+
+def among(variations: QuerySet[Variation], skus: list[str]) -> tuple[QuerySet[Variation], list[str]]:
+    """Return the variations these SKUs mean, and the SKUs that mean none."""
+    known: set[str] = set()
+    ids: list[int] = []
+    rows = variations.filter(Q(sku__in=skus) | Q(product__sku__in=skus))
+    for pk, sku, product_sku in rows.values_list("pk", "sku", "product__sku"):
+        ids.append(pk)
+        known.update((sku, product_sku))
+    return variations.filter(pk__in=ids), [sku for sku in dict.fromkeys(skus) if sku not in known]
+
+
 class ConnectionsView(WalkedView):
     """The seller's accounts at marketplaces."""
 
@@ -199,7 +217,7 @@ class LoadsView(WalkedView):
                 raise Refusal(_("corrected_of goes with reconnect only."))
             variations: QuerySet[Variation] = Variation.objects.filter(seller_id=self.seller_id)
             if skus is not None:
-                variations, unknown = self._among(variations, skus)
+                variations, unknown = among(variations, skus)
             load = services.start_load(
                 connection=connection, action=action, variations=variations, origin=Load.Origin.API
             )
@@ -211,7 +229,7 @@ class LoadsView(WalkedView):
                 variations = Variation.objects.filter(
                     seller_id=self.seller_id, listings__connection=connection
                 )
-                chosen, unknown = self._among(variations, skus)
+                chosen, unknown = among(variations, skus)
                 listings = listings.filter(variation__in=chosen)
             load = services.start_load(
                 connection=connection, action=action, listings=listings, origin=Load.Origin.API
@@ -228,20 +246,7 @@ class LoadsView(WalkedView):
             if ways == ["all"] and said["all"] is not True:
                 raise Refusal(_("all must be true."))
             return None
-        if not isinstance(said["skus"], list) or len(said["skus"]) > MOST_SKUS:
-            raise Refusal(_("skus must be a list of at most %(limit)s SKUs.") % {"limit": MOST_SKUS})
-        return [values.code("skus", one, 100) for one in said["skus"]]
-
-    @staticmethod
-    def _among(variations: QuerySet[Variation], skus: list[str]) -> tuple[QuerySet[Variation], list[str]]:
-        """Return the variations these SKUs mean, and the SKUs that mean none."""
-        known: set[str] = set()
-        ids: list[int] = []
-        rows = variations.filter(Q(sku__in=skus) | Q(product__sku__in=skus))
-        for pk, sku, product_sku in rows.values_list("pk", "sku", "product__sku"):
-            ids.append(pk)
-            known.update((sku, product_sku))
-        return variations.filter(pk__in=ids), [sku for sku in dict.fromkeys(skus) if sku not in known]
+        return to_skus(said["skus"])
 
     def _corrected(self, number: Any, action: str, connection: Connection) -> QuerySet[Listing]:
         if action != Load.Action.RECONNECT:

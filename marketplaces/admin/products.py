@@ -140,7 +140,7 @@ class ListedProductAdmin(ProductAdmin):
             worst = next(state for state in ORDER if state in found)
             label = Listing.State(worst).label
             number = f" {found.count(worst)}/{len(found)}" if len(set(found)) > 1 else ""
-            badges.append((showing.badge(worst, f"{name}{number}", label),))
+            badges.append((showing.badge(worst, f"{name} · {label}{number}"),))
         return format_html_join(" ", "{}", badges)
 
     @action(description=_("Connect…"), permissions=["operate"])

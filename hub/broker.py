@@ -3,8 +3,8 @@
 The stock ORM broker polls, claims row by row and has no order. This one takes the oldest tasks with one
 SKIP LOCKED statement, and between tasks it LISTENs: a task starts about 5 ms after the commit that queued it.
 A task is only a wake-up (design, section 4), so it is deleted as it is claimed: one that dies with its worker
-is asked for anew by whoever finds the row still due. Waiting for an acknowledgement would make django-q2's one
-monitor process a place where everything piles up: a successor of a killed one blocks for ever.
+is asked for anew by whoever finds the row still due. Waiting for an acknowledgement would make django-q2's
+one monitor process a place where everything piles up: a successor of a killed one blocks for ever.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminEmailInputWidget
 
-from hub import account_pages, own_account, people  # noqa: F401  (the pages register themselves)
+from hub import account_pages, api_log_pages, own_account, people  # noqa: F401  (the pages register themselves)
 from hub.models import ApiKey, Membership, Seller, User
 from hub.staff import ReadOnlyStaffAdmin, StaffAdmin
 

@@ -299,8 +299,8 @@ class ApiCall(models.Model):
             models.Index(F("seller"), OpClass("subject", "text_pattern_ops"), name="hub_apicall_by_subject"),
             # The search box: a call by the number its answer carried.
             models.Index(fields=["seller", "request_id"], name="hub_apicall_by_number"),
-            # The staff's log, newest first, and the clean-up.
-            models.Index(fields=["called_at", "id"], name="hub_apicall_age"),
+            # The staff's log, newest first, its errors without reading the rest, and the clean-up.
+            models.Index(fields=["called_at", "id", "status"], name="hub_apicall_age"),
         ]
 
     def __str__(self) -> str:

@@ -143,12 +143,12 @@ class Recorder:
         while True:
             self._wake.wait(self._every)
             self._wake.clear()
+            close_old_connections()
             self.flush()
 
 
 def write(calls: list[Call]) -> None:
     """Write calls in one INSERT, those of unproven callers under the seller their key or e-mail names."""
-    close_old_connections()
     ApiCall.objects.bulk_create(_row(call) for call in _worth_keeping(_with_seller(calls)))
 
 

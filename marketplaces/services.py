@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalog.models import Variation
+from hub import statistics
 from hub.models import Seller, User
 from hub.refusals import Refusal
 from marketplaces import engine, taxonomy
@@ -245,6 +246,7 @@ def start_load(
     Raises NotPossible when nothing is left to send or the marketplace cannot do it.
     """
     _refuse_the_impossible(connection, action)
+    statistics.refresh("catalog_product", "catalog_variation", "marketplaces_listing")
     seller_id = connection.seller_id
     with transaction.atomic():
         load = _numbered(connection, action, origin, by)
@@ -272,6 +274,7 @@ def start_load(
             cursor.execute(_SYNCS, params)
         load.save(update_fields=["total"])
         engine.wake(connection.pk, Lane.Kind.CONTENT)
+    statistics.refresh("marketplaces_listing", "marketplaces_sync", "marketplaces_loaditem")
     return load
 
 

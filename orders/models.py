@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from hub.models import Seller
 from marketplaces.contract import OrderStatus as StatusType
 from marketplaces.models import Connection
+from orders.shipping.models import Plp, PlpOrder  # noqa: F401  (Django finds an app's models here)
 
 
 def money(label: Any) -> models.DecimalField[Any, Any]:
@@ -143,6 +144,13 @@ class Order(models.Model):
             # The same by status, and by the time of purchase.
             models.Index(F("seller"), F("status_type"), F("id").desc(), name="orders_order_by_status"),
             models.Index(F("seller"), F("placed_at").desc(), name="orders_order_by_placed"),
+            # GET /shipments/b2w/to_group: what the marketplace's carrier waits for.
+            models.Index(
+                F("seller"),
+                F("id"),
+                name="orders_order_for_carrier",
+                condition=Q(status_type__in=["APPROVED", "INVOICED"]) & ~Q(calculation_type=""),
+            ),
         ]
 
     def __str__(self) -> str:

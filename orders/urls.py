@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import re_path
 
 from orders import api, questions, queue_api, status_api, sync_errors
+from orders.shipping import api as shipping
 
 _ORDER = r"^orders/(?P<code>[^/]+)"
 
@@ -17,6 +18,7 @@ urlpatterns = [
     re_path(_ORDER + r"/cancel/?$", api.CancelView.as_view()),
     re_path(_ORDER + r"/shipment_exception/?$", api.ShipmentExceptionView.as_view()),
     re_path(_ORDER + r"/exported/?$", api.ExportedView.as_view()),
+    re_path(_ORDER + r"/shipment_labels/?$", shipping.OrderLabelsView.as_view()),
     re_path(_ORDER + r"/?$", api.OrderView.as_view()),
     re_path(r"^queues/orders/?$", queue_api.QueueView.as_view()),
     re_path(r"^queues/orders/lease/?$", queue_api.LeaseView.as_view()),
@@ -30,6 +32,12 @@ urlpatterns = [
     re_path(r"^statuses/(?P<code>[^/]+)/?$", status_api.StatusView.as_view()),
     re_path(r"^status_types/?$", status_api.StatusTypesView.as_view()),
     re_path(r"^sale_systems/?$", status_api.SaleSystemsView.as_view()),
+    re_path(r"^shipments/b2w/?$", shipping.PlpsView.as_view()),
+    re_path(r"^shipments/b2w/to_group/?$", shipping.ToGroupView.as_view()),
+    re_path(r"^shipments/b2w/view/?$", shipping.PlpPaperView.as_view()),
+    re_path(r"^shipments/b2w/collectables/?$", shipping.CollectablesView.as_view()),
+    re_path(r"^shipments/b2w/confirm_collection/?$", shipping.ConfirmCollectionView.as_view()),
+    re_path(r"^shipments/b2w/(?P<code>[^/]+)/?$", shipping.PlpView.as_view()),
     re_path(r"^questions/?$", questions.QuestionsView.as_view()),
     re_path(r"^questions/(?P<number>[^/]+)/?$", questions.QuestionView.as_view()),
     re_path(r"^questions/(?P<number>[^/]+)/answer/?$", questions.AnswerView.as_view()),

@@ -17,6 +17,7 @@ class MarketplacesConfig(AppConfig):
 
     def ready(self) -> None:
         from marketplaces import content, engine, extending, observe, polling, publish
+        from marketplaces.callbacks import deliver
         from marketplaces.models import Lane
 
         engine.RUNNERS.update(
@@ -28,6 +29,7 @@ class MarketplacesConfig(AppConfig):
                 Lane.Kind.OBSERVE: observe.run_observe,
             }
         )
+        engine.ALSO_DUE.append(deliver.ask)
         extending.register()
         post_migrate.connect(keep_rows, sender=self)
 
@@ -41,7 +43,8 @@ def keep_rows(**kwargs: Any) -> None:
 
     for key in registry.KEYS:
         Marketplace.objects.get_or_create(key=key, defaults={"name": registry.get(key).label})
-    Schedule.objects.get_or_create(
-        name="forget old exchanges",
-        defaults={"func": "marketplaces.tasks.forget_old_exchanges", "schedule_type": Schedule.DAILY},
-    )
+    for what in ("exchanges", "deliveries"):
+        Schedule.objects.get_or_create(
+            name=f"forget old {what}",
+            defaults={"func": f"marketplaces.tasks.forget_old_{what}", "schedule_type": Schedule.DAILY},
+        )

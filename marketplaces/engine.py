@@ -22,6 +22,7 @@ from django_q.tasks import async_task
 
 from hub.vault import SealBroken
 from marketplaces import contract
+from marketplaces.callbacks import services as callbacks
 from marketplaces.contract import Adapter, CredentialsRejected, MarketplaceError, Throttled, Unavailable
 from marketplaces.models import Connection, Exchange, Lane, Pace, Sync
 
@@ -85,6 +86,10 @@ RUNNERS: dict[str, Runner] = {}
 """What each kind of lane does: one slice, and the answer is how long to sleep before the next."""
 
 
+ALSO_DUE: list[Callable[[datetime], int]] = []
+"""Who else has work for the workers: each asks for what is due at a moment and says for how much."""
+
+
 def due_lanes(now: datetime) -> list[int]:
     """Lanes that have something to do now and nobody on it, the most urgent kinds first."""
     work = Sync.objects.filter(
@@ -107,10 +112,11 @@ def due_lanes(now: datetime) -> list[int]:
 
 
 def dispatch(now: datetime) -> int:
-    """Ask for a worker for every due lane; several dispatchers may do this at once."""
+    """Ask for a worker for every due lane and all else that is due; several dispatchers may do so at once."""
+    others = sum(one(now) for one in ALSO_DUE)
     lanes = due_lanes(now)
     if not lanes:
-        return 0
+        return others
     with transaction.atomic():
         mine = set(
             Lane.objects.select_for_update(skip_locked=True)
@@ -122,7 +128,7 @@ def dispatch(now: datetime) -> int:
         for lane_id in lanes:
             if lane_id in mine:
                 async_task("marketplaces.tasks.drain", lane_id)
-    return len(mine)
+    return len(mine) + others
 
 
 def wake(connection_id: int, kind: str) -> None:
@@ -215,11 +221,14 @@ def _lost_consent(lane: Lane, error: CredentialsRejected) -> None:
         now = timezone.now()
         logger.warning("connection %s: the marketplace refuses its credentials", lane.connection_id)
         with transaction.atomic():
-            Connection.objects.filter(pk=lane.connection_id, status=Connection.Status.ACTIVE).update(
+            working = Connection.objects.filter(pk=lane.connection_id, status=Connection.Status.ACTIVE)
+            lost = working.update(
                 status=Connection.Status.NEEDS_CREDENTIALS,
                 last_error=str(error)[:500],
                 last_error_at=now,
             )
+            if lost:
+                callbacks.connection_lost(lane.connection)
             Lane.objects.settle(lane, run_at=now, last_error=str(error)[:500], last_error_at=now)
     except MarketplaceError as second:
         _back_off(lane, second, first=timedelta(seconds=1), longest=timedelta(minutes=5))

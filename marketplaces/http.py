@@ -117,12 +117,21 @@ class ApiClient:
         raise UnexpectedAnswer(f"{method} {path}: HTTP {answer.status}")
 
     def send(
-        self, method: str, path: str, *, json: Any = None, params: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        content: bytes | None = None,
     ) -> Answer:
-        """Make one call and return whatever came; raises Unavailable when no whole answer came in time."""
+        """Make one call and return whatever came; raises Unavailable when no whole answer came in time.
+
+        `content` is sent as it stands, for callers that sign the very bytes.
+        """
         url = self._base_url + path
         headers = dict(self._headers)
-        body: bytes | None = None
+        body = content
         if json is not None:
             body = jsonlib.dumps(json, ensure_ascii=False, default=str).encode()
             headers["Content-Type"] = "application/json"

@@ -21,6 +21,7 @@ from hub import statistics
 from hub.models import Seller, User
 from hub.refusals import Refusal
 from marketplaces import engine, taxonomy
+from marketplaces.callbacks import services as callbacks
 from marketplaces.contract import (
     ContentPublisher,
     CredentialsRejected,
@@ -271,6 +272,7 @@ def start_load(
             load.total = cursor.rowcount
             if not load.total:
                 raise NotPossible(_("None of the chosen items can be sent."))
+            callbacks.issues_resent(load)
             cursor.execute(_SYNCS, params)
         load.save(update_fields=["total"])
         engine.wake(connection.pk, Lane.Kind.CONTENT)

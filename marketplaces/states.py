@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import connection as database
+from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from hub.transactions import begin_again
+from marketplaces.callbacks import services as callbacks
 from marketplaces.contract import Facet
 from marketplaces.contract import Issue as Said
 from marketplaces.models import Issue, Listing, Load, LoadItem
@@ -84,9 +86,13 @@ def move(moves: Sequence[Move]) -> None:
 def finish_loads(connection_id: int) -> None:
     """Close the loads of a connection whose items all have their result."""
     still_open = LoadItem.objects.filter(load=OuterRef("pk"), state__in=LoadItem.OPEN)
-    Load.objects.filter(
+    over = Load.objects.filter(
         connection_id=connection_id, state__in=(Load.State.QUEUED, Load.State.RUNNING)
-    ).filter(~Exists(still_open)).update(state=Load.State.DONE, finished_at=timezone.now())
+    ).filter(~Exists(still_open))
+    with transaction.atomic():
+        ids = list(over.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+        Load.objects.filter(pk__in=ids).update(state=Load.State.DONE, finished_at=timezone.now())
+        callbacks.loads_finished(ids)
 
 
 def start_loads(load_ids: Iterable[int | None]) -> None:
@@ -127,7 +133,7 @@ def open_issues(
         cursor.execute(_REMEMBERED, [ids, facet.value])
         known = {tuple(row[:4]): (row[4], row[5]) for row in cursor.fetchall()}
     now = timezone.now()
-    close_issues(ids, facet, Issue.Closed.RESENT)
+    _close(ids, facet, Issue.Closed.RESENT)
     fresh: list[Issue] = []
     for refusal in refusals:
         for said in refusal.issues:
@@ -153,10 +159,19 @@ def open_issues(
                 )
             )
     Issue.objects.bulk_create(fresh, batch_size=1000)
+    callbacks.issues_changed(ids, facet.value, now)
 
 
+@transaction.atomic
 def close_issues(listing_ids: Sequence[int], facet: Facet, because: Issue.Closed) -> None:
     """Close what is open on a facet of these listings."""
-    Issue.objects.filter(listing_id__in=list(listing_ids), facet=facet.value, closed_at__isnull=True).update(
-        closed_at=timezone.now(), closed_because=because
+    now = timezone.now()
+    if _close(listing_ids, facet, because):
+        callbacks.issues_changed(listing_ids, facet.value, now)
+
+
+def _close(listing_ids: Sequence[int], facet: Facet, because: Issue.Closed) -> int:
+    still_open = Issue.objects.filter(
+        listing_id__in=list(listing_ids), facet=facet.value, closed_at__isnull=True
     )
+    return still_open.update(closed_at=timezone.now(), closed_because=because)

@@ -8,12 +8,23 @@ from django.conf import settings
 from django.utils import timezone
 
 from marketplaces import engine
+from marketplaces.callbacks import deliver as callbacks
 from marketplaces.models import Exchange
 
 
 def drain(lane_id: int) -> None:
     """Run one slice of a lane."""
     engine.run(lane_id)
+
+
+def deliver(subscription_ids: list[int]) -> None:
+    """Make the calls owed to some webhooks."""
+    callbacks.run(subscription_ids)
+
+
+def forget_old_deliveries() -> int:
+    """Delete webhook calls that were over HUB_EXCHANGE_DAYS days ago; returns how many."""
+    return callbacks.forget_old(timezone.now() - timedelta(days=settings.HUB_EXCHANGE_DAYS))
 
 
 def forget_old_exchanges() -> int:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from django.urls import re_path
 
 from marketplaces.api import public_pages, rehub, sync_errors, views
+from marketplaces.callbacks import api as webhooks
+
+_WEBHOOK = r"^webhooks/(?P<id>[^/]+)"
 
 urlpatterns = [
     re_path(r"^connections/?$", views.ConnectionsView.as_view()),
@@ -24,4 +27,9 @@ urlpatterns = [
     re_path(r"^rehub/product_actions/?$", rehub.ProductActionsView.as_view()),
     re_path(r"^rehub/stores/?$", rehub.RehubStoresView.as_view()),
     re_path(r"^sync_errors/products/?$", sync_errors.ProductErrorsView.as_view()),
+    re_path(r"^webhooks/?$", webhooks.WebhooksView.as_view()),
+    re_path(_WEBHOOK + r"/?$", webhooks.WebhookView.as_view()),
+    re_path(_WEBHOOK + r"/test/?$", webhooks.TestView.as_view()),
+    re_path(_WEBHOOK + r"/deliveries/?$", webhooks.DeliveriesView.as_view()),
+    re_path(_WEBHOOK + r"/deliveries/(?P<delivery_id>[^/]+)/replay/?$", webhooks.ReplayView.as_view()),
 ]

@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 
 from hub.models import Seller
 from hub.refusals import Refusal, Unknown
+from orders import news
 from orders.models import Order, OrderEvent, QueueEntry
 
 FAILURE_PAUSES = (
@@ -202,6 +203,7 @@ def fail(seller: Seller, code: str, *, reason: str, receipt: UUID | None = None)
             entry.hidden_until, entry.parked_at = None, now
             order.sync_status = Order.SyncStatus.ERROR
             order.save(update_fields=["sync_status"])
+            news.parked(order)
             notes.append(_("Parked: the order is not offered until somebody puts it into the queue again."))
         entry.save()
         OrderEvent.objects.bulk_create(
@@ -240,16 +242,18 @@ def _put_back(seller: Seller, order_ids: Sequence[int]) -> None:
     ids = sorted(order_ids)
     for start in range(0, len(ids), REPLAY_BATCH):
         with transaction.atomic():
-            locked = list(
+            orders = list(
                 Order.objects.select_for_update(no_key=True)
                 .filter(pk__in=ids[start : start + REPLAY_BATCH])
                 .order_by("pk")
-                .values_list("pk", flat=True)
+                .only("pk", "seller_id", "code", "channel", "status_code", "status_type")
             )
+            locked = [one.pk for one in orders]
             # One that a consumer holds at this moment, after earlier failures, stays as it is.
             resting = QueueEntry.objects.filter(order_id__in=locked, failures__gt=0, receipt__isnull=True)
             resting.update(failures=0, failure="", failed_at=None, parked_at=None, hidden_until=None)
             put(seller.pk, locked, timezone.now())
+            news.changed(orders)
 
 
 def acknowledge_many(seller: Seller, items: Collection[Item]) -> Answered:

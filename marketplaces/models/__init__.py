@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from marketplaces.callbacks.models import Delivery, Subscription
 from marketplaces.models.account import Connection, Lane, Marketplace, Pace
 from marketplaces.models.exchange import Exchange
 from marketplaces.models.listing import Issue, Listing, ListingEvent, Sync
@@ -12,6 +13,7 @@ __all__ = [
     "AttributeMap",
     "CategoryMap",
     "Connection",
+    "Delivery",
     "Exchange",
     "Issue",
     "Lane",
@@ -23,5 +25,6 @@ __all__ = [
     "Pace",
     "RemoteCategory",
     "Submission",
+    "Subscription",
     "Sync",
 ]

@@ -19,7 +19,7 @@ from catalog.models import Variation
 from marketplaces import engine
 from marketplaces.contract import RemoteItem, RemoteOrder
 from marketplaces.models import Connection, Lane
-from orders import flow, queue
+from orders import flow, news, queue
 from orders.models import Notice, Order, OrderEvent, OrderItem
 
 _NOT_TEXT = re.compile(r"[\x00\ud800-\udfff]")
@@ -207,6 +207,10 @@ def _write(connection: Connection, taken: list[_Taken], now: datetime) -> None:
     )
     heard = [one.order.pk for one in taken if _interests_erp(one)]
     queue.put(connection.seller_id, heard, now)
+    news.created([one.order for one in taken if one.is_new])
+    news.changed(
+        [one.order for one in taken if not one.is_new and one.status_before != one.order.status_type]
+    )
     _accept(connection, taken)
 
 

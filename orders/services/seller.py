@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from hub.models import Seller
 from hub.refusals import Refusal, Unknown
 from marketplaces.contract import InvoiceNote, ShipmentNote
-from orders import flow, nfe, notices, queue, statuses
+from orders import flow, news, nfe, notices, queue, statuses
 from orders.errors import ForTestAccounts
 from orders.models import Invoice, Notice, Order, OrderEvent, Shipment, Status
 from orders.services.incoming import stamp
@@ -255,6 +255,7 @@ def cancel_refused(order: Order) -> None:
     order.save(update_fields=["status_code", "status_type", "canceled_at", "updated_at"])
     _note(order, Source.MARKETPLACE, _("The cancellation was refused: the order goes on."))
     queue.put(order.seller_id, [order.pk], order.updated_at)
+    news.changed([order])
 
 
 def shipment_exception(
@@ -328,6 +329,7 @@ def _move(order: Order, to: Status, source: Source, *, at: datetime | None = Non
     times = ["approved_at", "shipped_at", "delivered_at", "canceled_at", "updated_at"]
     order.save(update_fields=["status_code", "status_type", *times])
     _note(order, source, status_type=to.type)
+    news.changed([order])
     return True
 
 

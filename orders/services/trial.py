@@ -17,7 +17,7 @@ from catalog.models import Variation
 from hub.models import Seller
 from hub.refusals import Refusal
 from marketplaces.contract import Customer
-from orders import flow, queue, statuses
+from orders import flow, news, queue, statuses
 from orders.errors import ForTestAccounts
 from orders.models import Order, OrderEvent, OrderItem
 from orders.services.incoming import jsonable, public_code, stamp
@@ -108,6 +108,7 @@ def create_test_order(seller: Seller, wanted: TestOrder) -> Order:
             note=_("Test order made over the API."),
         )
         queue.put(seller.pk, [order.pk], now)
+        news.created([order])
     return order
 
 

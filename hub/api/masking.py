@@ -11,6 +11,7 @@ MASK = "•••"
 SHORTEST_KEY = 8
 """Anything shorter is no key, and may stand in any text."""
 _TELLING = r"token|secret|passw|senha|api[\W_]?key|authorization|credential|private[\W_]?key"
+_HINTS = ("token", "secret", "passw", "senha", "api", "authorization", "credential", "private", "\\u00")
 _NAME = re.compile(_TELLING, re.IGNORECASE)
 # Letters may be written as \u0070; only then does a name not look like itself.
 _SUSPECT = re.compile(_TELLING + r"|\\u00[4-7][0-9a-f]", re.IGNORECASE)
@@ -26,7 +27,9 @@ _LOOSE = re.compile(
 
 def without_secrets(text: str) -> str:
     """Return a body with the values of telling names replaced; any other body comes back as it is."""
-    if not _SUSPECT.search(text):
+    lower = text.lower()
+    # Most bodies hold none of these, and plain searches are ten times as quick as the pattern.
+    if not any(hint in lower for hint in _HINTS) or not _SUSPECT.search(text):
         return text
     try:
         return json.dumps(_masked(json.loads(text)), ensure_ascii=False)
@@ -55,10 +58,8 @@ def without_key(text: str, key: str) -> str:
     if len(key) < SHORTEST_KEY:
         return text
     text = text.replace(key, MASK)
-    for length in range(len(key) - 1, SHORTEST_KEY - 1, -1):
-        if text.endswith(key[:length]):
-            return text[:-length] + MASK
-    return text
+    start = text.rfind(key[:SHORTEST_KEY])
+    return text[:start] + MASK if start >= 0 and key.startswith(text[start:]) else text
 
 
 def query_without_secrets(query: str) -> str:

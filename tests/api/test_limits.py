@@ -239,6 +239,7 @@ def test_endpoints_are_written_as_people_write_them() -> None:
     assert endpoint_of(r"^orders/(?P<code>[^/]+)/invoice/?$") == "/orders/{code}/invoice"
     assert endpoint_of(r"^products/(?P<sku>.+?)/?$") == "/products/{sku}"
     assert endpoint_of(r"^loads/(?P<number>[0-9]{1,10})/items/?$") == "/loads/{number}/items"
+    assert endpoint_of(r"^hooks/(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3})/test/?$") == "/hooks/{id}/test"
     assert endpoint_of("shipments/b2w/<str:plp>/view") == "/shipments/b2w/{plp}/view"
     known = endpoints_of(SellerView)
     assert {"/products", "/orders/{code}/cancel", "/queues/orders", "/bulk/stock"} <= set(known)

@@ -45,9 +45,8 @@ ROLES = (
     "postmaster",
     "database backend",
 )
-_SPAWNED = re.compile(r"(Process-\w+) (ready for work|monitoring|pushing tasks) at (\d+)")
-_PROCESSING = re.compile(r"(Process-\w+) processing (\S+) '")
-_PROCESSED = re.compile(r"Processed '[^']*' \((\S+)\)")
+_SPAWNED = re.compile(r"Process-\w+ (ready for work|monitoring|pushing tasks) at (\d+)")
+_ESTABLISHED = "01"
 
 
 def free_port() -> int:
@@ -78,6 +77,7 @@ class Product:
         }
         self.mark = ""
         self.demo: dict[str, Any] = {}
+        self._socket_folder = ""
         self._run: subprocess.Popen[bytes] | None = None
 
     # --- up and down ---------------------------------------------------------------------------
@@ -97,6 +97,8 @@ class Product:
         self.wait_until(lambda: "The hub is ready" in self.log() or self._run.poll() is not None)  # type: ignore[union-attr]
         assert self._run.poll() is None, self.log()
         self.mark = undertaker.read_mark(self.data / "run.json") or ""
+        (lock,) = localpg.default_root(self.data).glob("*/postmaster.pid")
+        self._socket_folder = lock.read_text().splitlines()[4]  # its fifth line, by PostgreSQL's miscadmin.h
         self.demo = json.loads((self.data / "demo.json").read_text(encoding="utf-8"))
 
     def stop(self) -> None:
@@ -158,8 +160,9 @@ class Product:
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Ask the hub's database; raises psycopg.OperationalError while it is away."""
-        host = localpg._socket_dir(localpg.default_root(self.data), localpg._server_account())
-        with psycopg.connect(host=str(host), port=localpg.PORT, user=localpg.USER, dbname="hub") as database:
+        with psycopg.connect(
+            host=self._socket_folder, port=localpg.PORT, user=localpg.USER, dbname="hub"
+        ) as database:
             return database.execute(query, values).fetchall()
 
     def log(self) -> str:
@@ -217,19 +220,27 @@ class Product:
 
     def _queue_members(self, pids: list[int]) -> Iterator[tuple[int, str]]:
         """Tell workers, monitor and pusher apart by what they said when they were born."""
-        log = self.log()
-        born = {int(pid): (name, what) for name, what, pid in _SPAWNED.findall(log)}
-        doing = dict(_PROCESSING.findall(log))
-        done = set(_PROCESSED.findall(log))
+        born = {int(pid): what for what, pid in _SPAWNED.findall(self.log())}
         for pid in pids:
-            name, what = born.get(pid, ("", ""))
+            what = born.get(pid, "")
             if what == "monitoring":
                 yield pid, "queue monitor"
             elif what == "pushing tasks":
                 yield pid, "queue pusher"
             elif what:
-                is_busy = name in doing and doing[name] not in done
+                is_busy = self._is_calling_the_sandbox(pid)
                 yield pid, "queue worker, busy" if is_busy else "queue worker, idle"
+
+    def _is_calling_the_sandbox(self, pid: int) -> bool:
+        port = f":{int(self.sandbox_url.rpartition(':')[2]):04X}"
+        with contextlib.suppress(OSError):
+            sockets = {os.readlink(one) for one in Path(f"/proc/{pid}/fd").iterdir()}
+            for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+                words = line.split()
+                is_ours = words[2].endswith(port) and words[3] == _ESTABLISHED
+                if is_ours and f"socket:[{words[9]}]" in sockets:
+                    return True
+        return False
 
     def _postmaster(self) -> int | None:
         for lock in localpg.default_root(self.data).glob("*/postmaster.pid"):

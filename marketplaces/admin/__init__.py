@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from marketplaces import start_cards
-from marketplaces.admin import connections, errors, exchanges, listings, loads, mappings, products, staff
+from marketplaces.admin import (
+    callbacks,
+    connections,
+    errors,
+    exchanges,
+    listings,
+    loads,
+    mappings,
+    products,
+    staff,
+)
 
 __all__ = [
+    "callbacks",
     "connections",
     "errors",
     "exchanges",

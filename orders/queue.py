@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 
 from hub.models import Seller
 from hub.refusals import Refusal, Unknown
+from hub.transactions import begin_again
 from orders import news
 from orders.models import Order, OrderEvent, QueueEntry
 
@@ -33,6 +34,17 @@ FAILURE_PAUSES = (
 )
 """How long an order rests after each report that it could not be taken; after one more it is parked."""
 REPLAY_BATCH = 500
+TAKEN_OF_ENTRY = (
+    "acknowledged_version",
+    "offered_version",
+    "hidden_until",
+    "failures",
+    "failure",
+    "failed_at",
+    "parked_at",
+)
+TAKEN_OF_ORDER = ("exported_at", "first_exported_at", "sync_status")
+"""What an acknowledgement writes."""
 
 
 class TooLate(Refusal):
@@ -155,23 +167,27 @@ def acknowledge(seller: Seller, code: str, *, receipt: UUID | None = None, curre
     a receipt nothing is taken that was offered again since; raises TooLate.
     """
     with _entry(seller, code, receipt) as (order, entry):
-        if entry is None:
+        if entry is None or not _take(order, entry, timezone.now(), current=current):
             return False
-        taken = entry.version if current or not entry.offered_version else entry.offered_version
-        if taken <= entry.acknowledged_version:
-            return False
-        entry.acknowledged_version = taken
-        entry.offered_version = max(entry.offered_version, taken)
-        entry.hidden_until = None
-        _forget_failures(entry)
-        entry.save()
-        now = timezone.now()
-        order.exported_at = now
-        order.first_exported_at = order.first_exported_at or now
-        is_newest = taken == entry.version
-        order.sync_status = Order.SyncStatus.SYNCED if is_newest else Order.SyncStatus.NOT_SYNCED
-        order.save(update_fields=["exported_at", "first_exported_at", "sync_status"])
+        entry.save(update_fields=TAKEN_OF_ENTRY)
+        order.save(update_fields=TAKEN_OF_ORDER)
         return True
+
+
+def _take(order: Order, entry: QueueEntry, now: datetime, *, current: bool = False) -> bool:
+    """Note on two locked rows that the ERP has the order; False, and nothing noted, when it had it before."""
+    taken = entry.version if current or not entry.offered_version else entry.offered_version
+    if taken <= entry.acknowledged_version:
+        return False
+    entry.acknowledged_version = taken
+    entry.offered_version = max(entry.offered_version, taken)
+    entry.hidden_until = None
+    _forget_failures(entry)
+    order.exported_at = now
+    order.first_exported_at = order.first_exported_at or now
+    is_newest = taken == entry.version
+    order.sync_status = Order.SyncStatus.SYNCED if is_newest else Order.SyncStatus.NOT_SYNCED
+    return True
 
 
 def extend(seller: Seller, code: str, *, seconds: int, receipt: UUID | None = None) -> None:
@@ -256,9 +272,34 @@ def _put_back(seller: Seller, order_ids: Sequence[int]) -> None:
             news.changed(orders)
 
 
+@begin_again
 def acknowledge_many(seller: Seller, items: Collection[Item]) -> Answered:
-    """Acknowledge a batch."""
-    return _each(items, lambda one: acknowledge(seller, one.code, receipt=one.receipt))
+    """Acknowledge a batch as `acknowledge` does, in a few statements however many there are."""
+    receipts = {item.code: item.receipt for item in items}
+    orders = {
+        one.code: one
+        for one in Order.objects.select_for_update(no_key=True)
+        .filter(seller_id=seller.pk, code__in=receipts)
+        .order_by("pk")
+    }
+    entries = {
+        one.order_id: one
+        for one in QueueEntry.objects.select_for_update()
+        .filter(order_id__in=[one.pk for one in orders.values()])
+        .order_by("order_id")
+    }
+    answered = Answered(unknown=sorted(receipts.keys() - orders.keys()), late=[])
+    now = timezone.now()
+    taken: list[tuple[Order, QueueEntry]] = []
+    for code, order in sorted(orders.items()):
+        entry, receipt = entries.get(order.pk), receipts[code]
+        if receipt is not None and (entry is None or entry.receipt != receipt):
+            answered.late.append(code)
+        elif entry is not None and _take(order, entry, now):
+            taken.append((order, entry))
+    QueueEntry.objects.bulk_update([entry for _order, entry in taken], TAKEN_OF_ENTRY)
+    Order.objects.bulk_update([order for order, _entry in taken], TAKEN_OF_ORDER)
+    return answered
 
 
 def extend_many(seller: Seller, items: Collection[Item], seconds: int) -> Answered:

@@ -53,8 +53,11 @@ class WebhookForm(forms.Form):
 
 def problem(delivery: Delivery | None) -> str:
     """Say in plain words why the last try of a call failed."""
-    if delivery is None or delivery.tried_at is None or delivery.state == Delivery.State.DELIVERED:
+    if delivery is None or delivery.state == Delivery.State.DELIVERED:
         return ""
+    if delivery.tried_at is None:
+        given_up = delivery.state == Delivery.State.GIVEN_UP
+        return _("It waited for 3 days behind calls that were not taken.") if given_up else ""
     if delivery.status:
         return _("It answered with the status %(status)s.") % {"status": delivery.status}
     error = delivery.error.lower()
@@ -173,7 +176,9 @@ def test(request: HttpRequest, subscription_id: int) -> HttpResponse:
 def webhook(request: HttpRequest, subscription_id: int) -> HttpResponse:
     """Show a webhook and its calls."""
     row = mine(Subscription.objects.select_related("created_by"), request, subscription_id)
-    return portal_site.render(request, f"{FOLDER}/webhook.html", {"title": row.url, **_log(request, row)})
+    return portal_site.render(
+        request, f"{FOLDER}/webhook.html", {"title": _("Webhook"), **_log(request, row)}
+    )
 
 
 @portal_site.page("webhooks/<int:subscription_id>/log/", "webhook_log")

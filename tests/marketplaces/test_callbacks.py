@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from unittest import mock
 from urllib.parse import quote
 
 import pytest
+from django.core.management import call_command
 from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
@@ -258,6 +260,26 @@ def test_the_secret_is_stored_sealed_and_cut_from_answers(ana: Seller, erp: Rece
     turn()
     assert secret not in Delivery.objects.get().answer
     assert Subscription.objects.get().secret == secret
+
+
+def test_the_secret_moves_to_a_new_key(ana: Seller, settings: Any) -> None:
+    _hook, secret = services.subscribe(ana, url="https://erp.example.com", events=EVERYTHING)
+    new = base64.urlsafe_b64encode(os.urandom(32)).decode()
+    settings.CREDENTIAL_KEYS = [new, *settings.CREDENTIAL_KEYS]
+    call_command("rotate_keys")
+    settings.CREDENTIAL_KEYS = [new]
+    assert Subscription.objects.get().secret == secret
+
+
+def test_without_its_key_nothing_is_sent_and_the_reason_is_kept(
+    ana: Seller, hook: Subscription, erp: Receiver, settings: Any
+) -> None:
+    tell(ana, "A")
+    settings.CREDENTIAL_KEYS = [base64.urlsafe_b64encode(os.urandom(32)).decode()]
+    assert turn() == 0
+    delivery = Delivery.objects.get()
+    assert (erp.heard, delivery.state, delivery.attempts) == ([], "waiting", 1)
+    assert "HUB_CREDENTIAL_KEYS" in delivery.error
 
 
 def test_a_test_call_waits_for_nothing_and_is_tried_once(

@@ -41,8 +41,8 @@ SERVER_CONF = {
     "max_connections": "200",
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
-    # After an ERP's first push of a whole catalogue the planner must soon know how big it is: a minute of plans
-    # for empty tables made the mapping page take 16 s instead of 0.1 s.
+    # After an ERP's first push of a whole catalogue the planner must soon know how big it is: a minute of
+    # plans for empty tables made the mapping page take 16 s instead of 0.1 s.
     "autovacuum_naptime": "5s",
 }
 # A crash recovery may take long; pg_ctl's own default of 60 s would report a healthy server as failed.

@@ -46,6 +46,8 @@ PERIODS: Mapping[str, tuple[Any, timedelta]] = {
     "24h": (gettext_lazy("Last 24 hours"), timedelta(hours=24)),
     "7d": (gettext_lazy("Last 7 days"), timedelta(days=7)),
 }
+CUT_BYTES = KEPT_BYTES - 3
+"""A body that was cut is at least this long: the half of a letter may be missing."""
 ELSEWHERE = "-"
 """In the filter by endpoint: addresses the API does not have."""
 
@@ -222,11 +224,31 @@ def moment(call: ApiCall) -> str:
 
 
 def pretty(body: str) -> str:
-    """Return JSON indented, anything else as it is."""
+    """Return JSON indented, also the beginning of some; anything else as it is."""
     try:
         return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
-        return body
+        return indented(body) if len(body.encode()) >= CUT_BYTES and body[0] in "{[" else body
+
+
+def indented(text: str) -> str:
+    """Indent JSON whose end is missing, one bracket and comma after the other."""
+    parts: list[str] = []
+    depth, is_inside, is_escaped = 0, False, False
+    for letter in text:
+        if is_inside or letter == '"':
+            parts.append(letter)
+            is_inside = is_escaped or not (is_inside and letter == '"')
+            is_escaped = letter == "\\" and not is_escaped
+        elif letter in "{[,":
+            depth += letter != ","
+            parts.append(letter + "\n" + "  " * depth)
+        elif letter in "}]":
+            depth = max(0, depth - 1)
+            parts.append("\n" + "  " * depth + letter)
+        elif not letter.isspace():
+            parts.append(": " if letter == ":" else letter)
+    return "".join(parts)
 
 
 class ApiCallAdmin(CallColumns, SellerAdmin):

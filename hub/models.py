@@ -286,7 +286,7 @@ class ApiCall(models.Model):
 
     class Meta:
         verbose_name = _("API call")
-        verbose_name_plural = _("API log")
+        verbose_name_plural = _("API calls")
         ordering = ("-called_at", "-id")
         indexes = [
             # One seller's log, newest first, by period; what the filters ask for is read from the index

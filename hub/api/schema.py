@@ -28,8 +28,8 @@ DESCRIPTIONS = {
 
 
 def errors(*codes: int) -> dict[int, OpenApiResponse]:
-    """Describe error answers; 401 goes without saying."""
-    return {code: OpenApiResponse(ERROR, DESCRIPTIONS[code]) for code in sorted({401, *codes})}
+    """Describe error answers; 401 and 429 go without saying."""
+    return {code: OpenApiResponse(ERROR, DESCRIPTIONS[code]) for code in sorted({401, 429, *codes})}
 
 
 def nothing(status: int) -> dict[int, OpenApiResponse]:

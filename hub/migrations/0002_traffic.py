@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'API call',
-                'verbose_name_plural': 'API log',
+                'verbose_name_plural': 'API calls',
                 'ordering': ('-called_at', '-id'),
                 'indexes': [models.Index(fields=['seller', 'called_at', 'id', 'status', 'method', 'endpoint', 'key_prefix'], name='hub_apicall_of_seller'), models.Index(models.F('seller'), django.contrib.postgres.indexes.OpClass('subject', 'text_pattern_ops'), name='hub_apicall_by_subject'), models.Index(fields=['seller', 'request_id'], name='hub_apicall_by_number'), models.Index(fields=['called_at', 'id', 'status'], name='hub_apicall_age')],
             },

@@ -23,6 +23,7 @@ from hub.api import log
 from hub.api.log import KEPT_BYTES, MOST_TURNED_AWAY, Call, Recorder, forget_old_calls
 from hub.api.masking import MASK, query_without_secrets, without_key, without_secrets
 from hub.api.views import SellerView
+from hub.api_log_pages import indented
 from hub.models import ApiCall, ApiKey, Membership, Seller
 from tests.api.erp import Erp
 from tests.api.server import serving
@@ -594,6 +595,14 @@ def test_the_page_shows_both_bodies_readably_and_escaped(ana: tuple[Seller, Clie
     assert "{&quot;error&quot;:&quot;cut" in shown
     assert "8,8" in shown
     assert "number-1" in shown
+
+
+@pytest.mark.parametrize("end", range(2, 60))
+def test_the_beginning_of_json_is_indented_as_its_whole_would_be(end: int) -> None:
+    body = '{"a":[1,{"b":"x, \\\\\\"y{"}],"c":{"d":null}, "e":-1.5,"f":true}'
+    whole = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    assert indented(body) == whole
+    assert whole.startswith(indented(body[:end]).rstrip())
 
 
 def test_nobody_changes_or_deletes_a_call(ana: tuple[Seller, Client]) -> None:

@@ -27,6 +27,7 @@ from hub.portal import ScopedRelatedFilter, SellerAdmin, portal_site
 from hub.refusals import Refusal
 from hub.staff import ReadOnlyStaffAdmin
 from orders import flow, queue, repeats
+from orders.freight import admin as freight_admin  # noqa: F401  (the pages register themselves)
 from orders.models import Notice, Order, QueueEntry
 
 STATUS_LABELS: dict[str, Any] = {

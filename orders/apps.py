@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -21,3 +24,14 @@ class OrdersConfig(AppConfig):
 
         RUNNERS[Lane.Kind.ORDERS.value] = take_orders
         RUNNERS[Lane.Kind.FULFILMENT.value] = tell_marketplace
+        post_migrate.connect(keep_schedule, sender=self)
+
+
+def keep_schedule(**kwargs: Any) -> None:
+    """Have the daily clean-up on the clock."""
+    from django_q.models import Schedule
+
+    Schedule.objects.get_or_create(
+        name="forget old freight quotes",
+        defaults={"func": "orders.tasks.forget_old_freight_quotes", "schedule_type": Schedule.DAILY},
+    )

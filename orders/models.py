@@ -13,7 +13,12 @@ from django.utils.translation import gettext_lazy as _
 from hub.models import Seller
 from marketplaces.contract import OrderStatus as StatusType
 from marketplaces.models import Connection
-from orders.shipping.models import Plp, PlpOrder  # noqa: F401  (Django finds an app's models here)
+from orders.freight.models import (  # noqa: F401  (Django finds an app's models here)
+    FreightQuote,
+    FreightRate,
+    FreightSettings,
+)
+from orders.shipping.models import Plp, PlpOrder  # noqa: F401
 
 
 def money(label: Any) -> models.DecimalField[Any, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import re_path
 
 from orders import api, questions, queue_api, status_api, sync_errors
+from orders.freight import api as freight
 from orders.shipping import api as shipping
 
 _ORDER = r"^orders/(?P<code>[^/]+)"
@@ -38,6 +39,10 @@ urlpatterns = [
     re_path(r"^shipments/b2w/collectables/?$", shipping.CollectablesView.as_view()),
     re_path(r"^shipments/b2w/confirm_collection/?$", shipping.ConfirmCollectionView.as_view()),
     re_path(r"^shipments/b2w/(?P<code>[^/]+)/?$", shipping.PlpView.as_view()),
+    re_path(r"^freights/?$", freight.FreightsView.as_view()),
+    re_path(r"^freights/quote/?$", freight.QuoteView.as_view()),
+    re_path(r"^freights/contingency/?$", freight.RatesView.as_view()),
+    re_path(r"^freights/contingency/(?P<number>[^/]+)/?$", freight.RateView.as_view()),
     re_path(r"^questions/?$", questions.QuestionsView.as_view()),
     re_path(r"^questions/(?P<number>[^/]+)/?$", questions.QuestionView.as_view()),
     re_path(r"^questions/(?P<number>[^/]+)/answer/?$", questions.AnswerView.as_view()),

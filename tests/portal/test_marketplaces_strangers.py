@@ -134,6 +134,25 @@ def test_lists_and_filters_show_nothing_of_a_stranger(
         assert b"DORAS-" not in body, address
 
 
+@pytest.mark.parametrize(
+    "beyond",
+    [
+        "seller__memberships__user__password__startswith",
+        "marketplace__connections__seller__name__startswith",
+        "marketplace__connections__orders__customer_name__startswith",
+        "credentials__startswith",
+    ],
+)
+@pytest.mark.parametrize("page", ["listing", "load", "exchange", "order"])
+def test_a_filter_does_not_lead_on_to_passwords_and_strangers(
+    dora: Client, stall: Shop, selling: Load, page: str, beyond: str
+) -> None:
+    app = "orders" if page == "order" else "marketplaces"
+    address = reverse(f"portal:{app}_{page}_changelist")
+    assert dora.get(address, {"connection__id__exact": stall.connection.pk}).status_code == 200
+    assert dora.get(address, {f"connection__{beyond}": ""}).status_code == 400
+
+
 @pytest.mark.parametrize("pk", [0, 10**9, 10**17])
 def test_numbers_nobody_has_are_not_there(dora: Client, stall: Shop, pk: int) -> None:
     for name in ("mapping", "mapping_progress", "connection_credentials", "load_live", "load_errors"):

@@ -202,9 +202,9 @@ def tell(report: Report, terminal: Terminal, errors_file: Path, most: int = 15) 
 # --- the changes of every day -----------------------------------------------------------------
 
 
-def walk(api: JsonApi, path: str = "/products", name: str = "products") -> Iterator[Product]:
+def walk(api: JsonApi, path: str = "/products", name: str = "products", **filters: str) -> Iterator[Product]:
     """Yield every product the hub has of this seller, or every row of another list with a `next`."""
-    answer = api.need("GET", path, per_page=100)
+    answer = api.need("GET", path, per_page=100, **filters)
     while True:
         yield from answer[name]
         if not answer["next"]:
@@ -214,10 +214,13 @@ def walk(api: JsonApi, path: str = "/products", name: str = "products") -> Itera
 
 def refused_by_marketplaces(api: JsonApi) -> dict[str, list[Product]]:
     """Return what marketplaces themselves found wrong, by sellable SKU."""
+    causes = api.need("GET", "/issues/causes")["causes"]
+    codes = {one["code"] for one in causes if one["marketplace_code"]}
     found: dict[str, list[Product]] = {}
-    for issue in walk(api, "/issues", "issues"):
-        if issue["said_by"] == "marketplace" and issue["facet"] == "content":
-            found.setdefault(issue["sku"], []).append(issue)
+    for code in sorted(codes):
+        for issue in walk(api, "/issues", "issues", code=code):
+            if issue["said_by"] == "marketplace" and issue["facet"] == "content":
+                found.setdefault(issue["sku"], []).append(issue)
     return found
 
 

@@ -16,7 +16,7 @@ from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.filters import RelatedFieldListFilter
 from django.contrib.admin.utils import get_fields_from_path
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import BadRequest, FieldDoesNotExist
 from django.db import models
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -78,6 +78,19 @@ class SellerSite(UnfoldAdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """Let in whoever works for an active seller; being staff does not help."""
         return tenancy.current_membership(request) is not None
+
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
+        """Answer 400 to the NUL character, which the database neither stores nor compares."""
+        inner = cast(View, super().admin_view(view, cacheable))
+
+        @wraps(inner)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            given = [*request.GET.lists(), *request.POST.lists()]
+            if any("\x00" in value for _name, values in given for value in values):
+                raise BadRequest
+            return inner(request, *args, **kwargs)
+
+        return guarded
 
     def menu(
         self, group: str, title: Any, icon: str, url_name: str, *, order: int = 50, needs: Right | None = None

@@ -34,10 +34,14 @@ def memberships(request: HttpRequest) -> list[Membership]:
 
 
 def current_membership(request: HttpRequest) -> Membership | None:
-    """Return the membership the person works under now: the one chosen, else the first."""
+    """Return the membership the person works under now: the one chosen, else the oldest.
+
+    Whoever is added to another seller is not carried off to it.
+    """
     mine = memberships(request)
     chosen = request.session.get(SESSION_KEY)
-    return next((one for one in mine if one.seller_id == chosen), mine[0] if mine else None)
+    oldest = min(mine, key=lambda one: one.pk, default=None)
+    return next((one for one in mine if one.seller_id == chosen), oldest)
 
 
 def current_seller(request: HttpRequest) -> Seller | None:

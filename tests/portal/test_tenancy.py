@@ -201,6 +201,27 @@ def test_nobody_sees_a_page_without_signing_in(beto: tuple[World, User], anonymo
                 assert response["Location"].startswith("/portal/login/"), address
 
 
+@pytest.mark.parametrize("field", ["q", "p", "state__exact", "category", "brand", "lane"])
+def test_a_nul_character_is_a_bad_request(ana: tuple[World, Client], field: str) -> None:
+    _mine, client = ana
+    for model in portal_site._registry:
+        assert client.get(list_url(model), {field: "\x00"}).status_code == 400, model
+    chosen = {"action": "connect", "_selected_action": "\x00"}
+    assert client.post(list_url(Product), chosen).status_code == 400
+
+
+def test_being_added_to_another_seller_carries_nobody_off(
+    beto: tuple[World, User], ana: tuple[World, Client]
+) -> None:
+    world, person = beto
+    mine, _client = ana
+    Seller.objects.filter(pk=mine.row(Seller).pk).update(name="AAA Loja")
+    Membership.objects.create(seller=mine.row(Seller), user=person, role="owner")
+    listed = text(sign_in(person).get(list_url(Product)))
+    assert change_url(Product, world.row(Product).pk) in listed
+    assert change_url(Product, mine.row(Product).pk) not in listed
+
+
 def test_a_member_of_two_sellers_sees_one_at_a_time(
     beto: tuple[World, User], ana: tuple[World, Client]
 ) -> None:

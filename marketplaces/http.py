@@ -142,6 +142,10 @@ class ApiClient:
             self._refuse_private(url)
             answer = self._exchange(method, url, headers, body, params, clock + self._deadline)
             return answer
+        except (UnicodeEncodeError, requests.exceptions.InvalidHeader) as failure:
+            # Only credentials put foreign text into headers, and the failure would quote them.
+            error = type(failure).__name__
+            raise CredentialsRejected(f"{method} {path}: no header can carry this credential") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as failure:
             error = type(failure).__name__
             raise Unavailable(f"{method} {path}: {error}") from failure

@@ -80,6 +80,9 @@ def open_connection(
         raise NotPossible(_("%(marketplace)s is not available.") % {"marketplace": marketplace})
     if not name:
         raise NotPossible(_("Give the connection a name."))
+    if "/" in name:
+        # Orders are called by it, and an address cannot hold their code then.
+        raise NotPossible(_("The name must not contain a slash."))
     account = try_credentials(marketplace, credentials)
     connection = Connection(seller=seller, marketplace=marketplace, name=name, account_id=account)
     connection.seal_credentials(credentials)

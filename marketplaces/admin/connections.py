@@ -10,6 +10,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
@@ -61,7 +62,7 @@ class CredentialsForm(forms.Form):
             widget = UnfoldAdminPasswordWidget if is_secret else UnfoldAdminTextInputWidget
             has_default = one.default is not dataclasses.MISSING
             self.fields[f"credential_{one.name}"] = forms.CharField(
-                label=_(one.metadata.get("label", one.name)),
+                label=capfirst(_(one.metadata.get("label", one.name))),
                 help_text=_(one.metadata["help"]) if one.metadata.get("help") else "",
                 required=not has_default and not one.metadata.get("optional"),
                 max_length=4000,

@@ -63,6 +63,21 @@ def test_a_marketplace_that_does_not_answer_is_told_in_words(dora: Client, stall
     assert Connection.objects.filter(seller=stall.seller).count() == 1
 
 
+@pytest.mark.parametrize("key", ["chave-☃", "key\u200b", "key\r\nX-Other: 1"])
+def test_credentials_no_header_can_carry_are_refused_in_words(dora: Client, stall: Shop, key: str) -> None:
+    response = dora.post(NEW, {"name": "Filial", "credential_api_key": key})
+    assert response.status_code == 400
+    assert "recusa" in response.content.decode()
+
+
+def test_a_name_that_orders_could_not_carry_in_their_addresses_is_refused(
+    dora: Client, stall: Shop, sandbox: SandboxSimulator
+) -> None:
+    response = dora.post(NEW, credentials(sandbox, "Filial/SP"))
+    assert response.status_code == 400
+    assert "barra" in response.content.decode()
+
+
 def test_missing_fields_name_taken_and_account_taken_are_told(
     dora: Client, stall: Shop, sandbox: SandboxSimulator
 ) -> None:

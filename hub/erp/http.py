@@ -15,6 +15,8 @@ BATCH = 1_000
 SECONDS_PER_CALL = 120
 PATIENCE_SECONDS = 60
 BUSY = {429, 502, 503, 504}
+# The last one: the server died in the middle of its answer.
+NO_ANSWER = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
 
 class ErpError(Exception):
@@ -57,7 +59,7 @@ class JsonApi:
                 if response.status_code not in BUSY or time.monotonic() > until:
                     break
                 pause = max(pause, min(float(response.headers.get("Retry-After") or 0), 10))
-            except (requests.ConnectionError, requests.Timeout) as error:
+            except NO_ANSWER as error:
                 if time.monotonic() + pause > until:
                     raise ErpError(f"{self.base_url} does not answer ({type(error).__name__}).") from error
             except requests.RequestException as error:

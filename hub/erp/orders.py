@@ -59,13 +59,12 @@ def drain(
     """
     drained, began, last = Drained(), time.monotonic(), time.monotonic()
     while not most or drained.entries < most:
-        answer = api.call("GET", "/queues/orders")
-        if answer.status == 204:
+        order = api.need("GET", "/queues/orders")
+        if order is None:
             if time.monotonic() - last > wait:
                 break
             time.sleep(POLL_SECONDS)
             continue
-        order = answer.body if answer.status == 200 else api.need("GET", "/queues/orders")
         if fulfil:
             keep_shelves(api, order)
         if fulfil and order["status"]["type"] == "APPROVED":

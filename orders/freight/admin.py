@@ -110,8 +110,8 @@ class ZipField(forms.CharField):
 class RateForm(forms.ModelForm):  # type: ignore[type-arg]
     """One line of the table."""
 
-    zip_from = ZipField(label=gettext_lazy("zip from"))
-    zip_to = ZipField(label=gettext_lazy("zip to"))
+    zip_from = ZipField(label=gettext_lazy("Zip from"))
+    zip_to = ZipField(label=gettext_lazy("Zip to"))
 
 
 class RateColumns:

@@ -59,6 +59,9 @@ def code(name: str, value: Any, limit: int) -> str:
         raise Refusal(_("%(field)s: must not be empty.") % {"field": name})
     if not found.isprintable():
         raise Refusal(_("%(field)s: control characters cannot be used here.") % {"field": name})
+    if found in (".", ".."):
+        # Clients take them out of an address before they send it: the row could never be reached.
+        raise Refusal(_("%(field)s: “.” and “..” cannot be used here.") % {"field": name})
     return found
 
 

@@ -278,6 +278,8 @@ LOGGING = {
         "django-q": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
+        # A filter nobody offers is answered with 400; a trace for each would let anybody fill the log.
+        "django.security.DisallowedModelAdminLookup": {"level": "CRITICAL"},
     },
 }
 

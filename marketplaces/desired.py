@@ -110,7 +110,7 @@ class Translator:
     def _name_of(self, codes: list[str]) -> str:
         """The name people know a product's main category by."""
         if not codes:
-            return ""
+            return "—"
         if self._names is None:
             found = Category.objects.filter(seller_id=self._connection.seller_id)
             self._names = dict(found.values_list("code", "name"))

@@ -395,3 +395,10 @@ def test_php_arrays_with_gaps_are_lists(erp: Erp) -> None:
         "/products", {"product": {"sku": "A", "name": "A", "images": {"0": "https://i.example.com/1.jpg"}}}
     )
     assert shown(erp, "A")["images"] == ["https://i.example.com/1.jpg"]
+
+
+@pytest.mark.parametrize("sku", [".", ".."])
+def test_a_sku_that_no_address_can_hold_is_refused(erp: Erp, sku: str) -> None:
+    answer = erp.post("/products", {"product": {"sku": sku, "name": "Ponto", "qty": 1, "price": 1}})
+    assert answer.status_code == 422
+    assert "sku" in answer.json()["error"]

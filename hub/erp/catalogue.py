@@ -212,14 +212,14 @@ def walk(api: JsonApi, path: str = "/products", name: str = "products", **filter
         answer = api.need("GET", path + str(answer["next"]).split(path, 1)[1])
 
 
-def refused_by_marketplaces(api: JsonApi) -> dict[str, list[Product]]:
-    """Return what marketplaces themselves found wrong, by sellable SKU."""
+def refused_by_marketplaces(api: JsonApi, facets: Collection[str] = ("content",)) -> dict[str, list[Product]]:
+    """Return what marketplaces themselves found wrong with these parts of a listing, by sellable SKU."""
     causes = api.need("GET", "/issues/causes")["causes"]
     codes = {one["code"] for one in causes if one["marketplace_code"]}
     found: dict[str, list[Product]] = {}
     for code in sorted(codes):
         for issue in walk(api, "/issues", "issues", code=code):
-            if issue["said_by"] == "marketplace" and issue["facet"] == "content":
+            if issue["said_by"] == "marketplace" and issue["facet"] in facets:
                 found.setdefault(issue["sku"], []).append(issue)
     return found
 

@@ -190,12 +190,15 @@ def attribute(product: Product, issue: Issue, attempt: int) -> str:
 
 
 def specify(product: Product, issue: Issue, value: str) -> None:
-    """Set the specification an issue is about: where its wrong value stands, else on the product."""
+    """Set the specification an issue is about: where its wrong value stands.
+
+    One that is missing is said of the product, and so of the variations that do not say it themselves.
+    """
     key, wrong = str(issue["field"]).removeprefix("attributes."), issue.get("value")
     names = {plain(key), plain(str(issue.get("label") or key))}
     said = [
         spec
-        for one in [product, *product.get("variations", ())]
+        for one in [product, *(product.get("variations", ()) if wrong else ())]
         for spec in one.get("specifications", ())
         if plain(spec["key"]) in names and wrong in (None, spec["value"])
     ]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from hub.erp.catalogue import sellable, walk
+from hub.erp.catalogue import refused_by_marketplaces, sellable, walk
 from hub.erp.control import ControlApi
 from hub.erp.http import JsonApi, in_path
 from hub.erp.terminal import Terminal
@@ -34,13 +34,25 @@ class Verdict:
 
 def listings(api: JsonApi, control: ControlApi, account: str, verdict: Verdict) -> None:
     """Compare what is on sale: price, quantity, and each listing created exactly once."""
-    compare(walk(api), control.listings(account), verdict)
+    refused = {
+        (sku, issue["facet"])
+        for sku, issues in refused_by_marketplaces(api, ("price", "stock")).items()
+        for issue in issues
+    }
+    compare(walk(api), control.listings(account), verdict, refused)
 
 
 def compare(
-    products: Iterable[Mapping[str, Any]], shown: Iterable[Mapping[str, Any]], verdict: Verdict
+    products: Iterable[Mapping[str, Any]],
+    shown: Iterable[Mapping[str, Any]],
+    verdict: Verdict,
+    refused: Collection[tuple[str, str]] = (),
 ) -> None:
-    """Compare the hub's products with the marketplace's listings. Pure."""
+    """Compare the hub's products with the marketplace's listings. Pure.
+
+    `refused` holds the (SKU, facet) pairs whose value the marketplace will not take, as the hub tells in an
+    issue: there the two must differ.
+    """
     known = {one["sku"]: one for product in products for one in sellable(product)}
     verdict.counts["SKUs in the hub"] = len(known)
     for listing in shown:
@@ -55,13 +67,17 @@ def compare(
         if ours is None:
             verdict.differences.append(f"{sku}: on sale at the marketplace, unknown to the hub")
             continue
-        wanted, there = price_of(ours), Decimal(str(listing["price"]))
-        if wanted != there:
-            verdict.differences.append(f"{sku}: price {there} at the marketplace, {wanted} in the hub")
-        if ours["qty"] != listing["quantity"]:
-            verdict.differences.append(
-                f"{sku}: stock {listing['quantity']} at the marketplace, {ours['qty']} in the hub"
-            )
+        values = {
+            "price": (price_of(ours), Decimal(str(listing["price"]))),
+            "stock": (ours["qty"], listing["quantity"]),
+        }
+        for facet, (wanted, there) in values.items():
+            if wanted == there:
+                continue
+            if (sku, facet) in refused:
+                verdict.counts[f"listings whose {facet} the marketplace refuses"] += 1
+            else:
+                verdict.differences.append(f"{sku}: {facet} {there} at the marketplace, {wanted} in the hub")
 
 
 def price_of(sold: Mapping[str, Any]) -> Decimal:

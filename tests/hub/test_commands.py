@@ -410,6 +410,9 @@ def test_every_difference_at_the_marketplace_is_told() -> None:
     wrong = [{**right, "creations": 2, "price": "9.00", "quantity": 4}, {**right, "sku": "B"}]
     verify.compare([product], wrong, verdict)
     assert len(verdict.differences) == 4
+    told = verify.Verdict()
+    verify.compare([product], [{**right, "price": "7.00"}], told, {("A", "price")})
+    assert (told.is_right, told.counts["listings whose price the marketplace refuses"]) == (True, 1)
 
 
 def test_a_lost_order_and_a_doubled_one_are_told() -> None:

@@ -210,8 +210,9 @@ class Journey:
         assert not self._put("/bulk/prices", {"items": prices})
 
     def slow_down(self, seconds: float) -> None:
-        """Let the marketplace take its time with the next call, so that a worker is busy with it."""
+        """Let the marketplace take its time with the next call (not with more), so that a worker is busy."""
         fault = {"match": "/v1", "kind": "slow", "seconds": seconds}
+        self.market._api.need("DELETE", "/faults")
         self.market._api.need("POST", "/faults", fault)
 
     # --- orders --------------------------------------------------------------------------------
@@ -289,6 +290,7 @@ class Journey:
                     f"{entry['sku']}: {entry['kind']} {entry['value']} after a newer one: {heard[key]}"
                 )
             newest[key] = max(place, newest.get(key, -1))
+        assert {kind for _sku, kind in newest} == {"price", "stock"}, "nothing was compared"
         return found
 
 

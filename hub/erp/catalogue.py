@@ -50,14 +50,14 @@ def shipped_fixes() -> list[Product]:
     return list(corrected.values())
 
 
-def renumbered(products: Sequence[Product], shift: int, spared: Collection[str] = ()) -> list[Product]:
-    """Return products with other valid EAN-13, all moved by one number; `spared` SKUs keep theirs.
+def renumbered(products: Sequence[Product], shift: int) -> list[Product]:
+    """Return products with other valid EAN-13, all moved by one number.
 
     A marketplace takes each code from one seller only, so every new demo seller needs its own.
     """
     found = copy.deepcopy(list(products))
     for product in found:
-        for one in [product, *product.get("variations", ())] if product["sku"] not in spared else ():
+        for one in (product, *product.get("variations", ())):
             code = str(one.get("ean") or "")
             if len(code) == 13 and corrections.is_gtin(code):
                 first = f"{code[:3]}{(int(code[3:12]) + shift) % 10**9:09d}"

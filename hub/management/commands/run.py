@@ -145,6 +145,10 @@ def seed_demo() -> dict[str, Any]:
     """Seed the demo where it is wanted, and return what its demo.json says; nothing where it is not."""
     demo_file = settings.HUB_DATA / "demo.json"
     try:
+        from hub.management.commands.seed_demo import is_wanted  # here, so that a broken demo stops nobody
+
+        if not is_wanted():
+            return {}
         call_command("seed_demo", verbosity=0)
     except Exception:
         log.exception("The demo could not be seeded; the hub starts without it.")

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from django.db.models import Count
-from django.utils import timezone
 
+from hub.api.times import moment
 from marketplaces import hints
 from marketplaces.contract import Facet
 from marketplaces.models import Connection, Issue, Listing, Load, LoadItem, Sync
-
-
-def moment(at: datetime | None) -> str | None:
-    """Return a time with Brazil's offset, to the second."""
-    return timezone.localtime(at).isoformat(timespec="seconds") if at else None
 
 
 def connections(rows: Sequence[Connection]) -> list[dict[str, Any]]:

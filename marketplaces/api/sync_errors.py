@@ -24,10 +24,10 @@ from catalog.models import Variation
 from hub.api.errors import Malformed, Unprocessable
 from hub.api.paging import DEEPEST_ROW
 from hub.api.schema import errors, nothing
+from hub.api.times import moment
 from hub.api.views import SellerView, done
 from hub.refusals import Incomplete, Refusal, required_fields
 from marketplaces import hints
-from marketplaces.api.shapes import moment
 from marketplaces.contract import Facet, IssueKind
 from marketplaces.models import Connection, Issue
 

@@ -17,7 +17,7 @@ from hub.api.errors import Malformed
 from hub.api.paging import page_of
 from hub.api.parsing import JSONBodyParser, unwrap
 from hub.api.schema import errors, in_path, nothing
-from hub.api.views import SellerView, done
+from hub.api.views import REHEARSE, SellerView, done
 from hub.refusals import Refusal, Unknown
 from marketplaces.contract import InvoiceNote
 from orders import payloads, queue, schema, services, wire
@@ -26,6 +26,13 @@ from orders.filters import orders_asked_for
 from orders.models import Order
 
 CODE = in_path("code", "The order's code, blanks as %20.")
+REHEARSED = OpenApiParameter(
+    REHEARSE,
+    str,
+    OpenApiParameter.HEADER,
+    enum=["production"],
+    description="A test account is answered as a production account would be: 403.",
+)
 
 
 def _filter(name: str, about: str) -> OpenApiParameter:
@@ -59,12 +66,13 @@ class OrdersView(SellerView):
     @extend_schema(
         summary="Make a test order",
         description="Only for test accounts. Prices not given are the catalogue's.",
+        parameters=[REHEARSED],
         request=schema.TestOrderIn,
         responses={**nothing(201), **errors(400, 403, 422)},
     )
     def post(self, request: Request) -> HttpResponse:
         wanted = unwrap(request.data, "order", bare=("channel", "items"))
-        if not self.seller.is_test:
+        if not self.is_test_account:
             raise PermissionDenied(_("Only test accounts can create orders over the API."))
         services.create_test_order(self.seller, payloads.to_test_order(wanted))
         return done(201)
@@ -110,11 +118,13 @@ class StepView(SellerView):
 class ApprovalView(StepView):
     @extend_schema(
         summary="Approve a test order",
-        parameters=[CODE],
+        parameters=[CODE, REHEARSED],
         request=schema.StatusBody,
         responses={**nothing(201), **errors(400, 403, 404, 422)},
     )
     def post(self, request: Request, code: str) -> HttpResponse:
+        if not self.is_test_account:
+            raise PermissionDenied(_("Only a test account's own orders can be approved over the API."))
         try:
             services.approve(self.seller, code, status_code=payloads.to_status(self.body()))
         except ForTestAccounts as refusal:

@@ -386,6 +386,22 @@ def test_a_full_buffer_counts_what_it_cannot_take(caplog: pytest.LogCaptureFixtu
     assert caplog.text.count("missing") == 1
 
 
+def test_heavy_bodies_fill_the_buffer_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "MOST_WAITING_BYTES", 250)
+    written: list[Call] = []
+    recorder = Recorder(written.extend, batch=100, every=3600)
+    recorder._wake.set = lambda: None  # type: ignore[method-assign]
+    for number in range(5):
+        call = make_call(number)
+        call.request_body, call.response_body = b"x" * 60, b"y" * 40
+        recorder.add(call)
+    recorder.flush()
+    assert (subjects(written), recorder.lost) == ([0, 1, 2], 2)
+    recorder.add(make_call(5))
+    recorder.flush()
+    assert subjects(written)[3:] == [5]
+
+
 def test_calls_wait_while_the_database_is_away_and_the_newest_are_kept() -> None:
     written: list[Call] = []
     is_away = True

@@ -64,7 +64,7 @@ def pdf(homologation: Homologation) -> bytes:
         parts += [
             Spacer(1, 4 * mm),
             Paragraph(f"<b>{_drawable(str(group.title))}</b>", words),
-            _table(rows, [9 * mm, 62 * mm, 20 * mm, 28 * mm, 51 * mm]),
+            _table(rows, [8 * mm, 57 * mm, 20 * mm, 28 * mm, 57 * mm]),
         ]
     out = BytesIO()
     document = SimpleDocTemplate(

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -19,7 +19,9 @@ from hub.models import ApiCall, Seller, User
 from hub.refusals import Refusal
 
 MOST_CALLS = 3_000
-"""Of a seller's newest calls so many are looked at; what was passed before stays passed."""
+MOST_LETTERS = 16_000_000
+"""Of a seller's newest calls so many, and so much of their bodies, are looked at; what was passed before
+stays passed."""
 SHOWN_LETTERS = 8_000
 """Of each body of a deciding call."""
 # Letters and digits nobody takes for one another when reading a number aloud.
@@ -58,9 +60,20 @@ def look(homologation: Homologation) -> dict[int, HomologationCase]:
     if homologation.closed_at is None:
         newest_id = calls.aggregate(newest=Max("id"))["newest"] or 0
         if newest_id > homologation.newest_call_id:
-            rows = list(calls.order_by("-called_at", "-id")[:MOST_CALLS])
-            _keep(homologation, judge([Call(row) for row in reversed(rows)]), newest_id)
+            _keep(homologation, judge(_newest(calls)), newest_id)
     return {one.number: one for one in homologation.cases.all()}
+
+
+def _newest(calls: QuerySet[ApiCall]) -> list[Call]:
+    """Read the newest calls, in the order they came, as far as they fit."""
+    found: list[Call] = []
+    letters = 0
+    for row in calls.order_by("-called_at", "-id")[:MOST_CALLS].iterator(chunk_size=100):
+        letters += len(row.request_body) + len(row.response_body)
+        if letters > MOST_LETTERS:
+            break
+        found.append(Call(row))
+    return found[::-1]
 
 
 def judge(calls: Sequence[Call]) -> dict[int, Verdict]:

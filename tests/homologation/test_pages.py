@@ -127,6 +127,17 @@ def test_a_large_product_of_a_test_account_is_judged_whole_and_a_sellers_is_cut(
     assert KEPT_BYTES < len(sizes["Loja de Teste"]) < KEPT_BYTES_OF_TESTS
 
 
+def test_only_so_much_is_looked_at_at_once(
+    erp: Erp, begun: Homologation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "MOST_LETTERS", 1_000)
+    erp.post("/products", product("A"))
+    erp.post("/products", product("B", description="x" * 2_000))
+    assert look(begun) == {}
+    erp.put("/products/A", {"product": {"price": 12}})
+    assert set(look(begun)) == {12}
+
+
 def test_the_page_is_redrawn_only_when_something_changed(ana: Client, erp: Erp, begun: Homologation) -> None:
     first = ana.get(PAGE + "live/", {"seen": ""})
     assert first.status_code == 204

@@ -61,6 +61,8 @@ def pdf(homologation: Homologation) -> bytes:
             for case in group.cases
             if case.number in known
         ]
+        if not rows:
+            continue
         parts += [
             Spacer(1, 4 * mm),
             Paragraph(f"<b>{_drawable(str(group.title))}</b>", words),

@@ -29,6 +29,9 @@ RECEIPT_HEADER = "X-Hub-Receipt"
 class QueueView(SellerView):
     """The head of the queue."""
 
+    # A HEAD would hide an order from everybody and show it to nobody.
+    http_method_names = ["get", "options"]
+
     @extend_schema(
         summary="Take the oldest waiting order",
         description="The order is then hidden for 5 minutes; delete it from the queue once you have it.",

@@ -439,6 +439,11 @@ def test_deleting_nothing_or_the_unknown_is_a_clean_error(erp: APIClient) -> Non
         assert isinstance(answer.json()["error"], str)
 
 
+def test_a_head_takes_no_order_out_of_the_queue(erp: APIClient, order: Order) -> None:
+    assert erp.head("/queues/orders").status_code == 405
+    assert erp.get("/queues/orders").json()["code"] == order.code
+
+
 def test_bb_s_array_body_on_delete_is_ignored(erp: APIClient, order: Order) -> None:
     answer = erp.delete(f"/queues/orders/{quote(order.code)}", "[]", content_type="application/json")
     assert answer.status_code == 204

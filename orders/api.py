@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import PermissionDenied
@@ -142,7 +142,7 @@ class InvoiceView(StepView):
         {"application/json": schema.InvoiceBody, "multipart/form-data": schema.InvoiceForm},
     )
     def post(self, request: Request, code: str) -> HttpResponse:
-        if isinstance(request.data, QueryDict):
+        if request.content_type.startswith(MultiPartParser.media_type):
             body: Mapping[str, Any] = request.data
             invoice: InvoiceNote | None = payloads.to_invoice_file(body)
         else:

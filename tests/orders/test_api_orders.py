@@ -503,6 +503,15 @@ def test_a_form_without_a_real_nfe_is_refused(
     assert not order.invoices.exists()
 
 
+def test_an_empty_invoice_is_asked_for_its_key_whatever_its_content_type(
+    erp: APIClient, order: Order
+) -> None:
+    """curl and PHP call an empty body a form."""
+    answer = erp.post(url(order.code, "/invoice"), b"", content_type="application/x-www-form-urlencoded")
+    assert answer.status_code == 422
+    assert "invoice.key" in answer.json()["error"]
+
+
 def test_only_the_invoice_may_come_as_a_form(erp: APIClient, order: Order) -> None:
     assert erp.post(url(order.code, "/cancel"), {"status": ""}, format="multipart").status_code == 415
 
@@ -529,6 +538,14 @@ def test_statuses_are_listed_added_changed_and_removed(erp: APIClient, order: Or
     ]:
         assert getattr(erp, method)(path, body, format="json").status_code == status, (method, path)
     assert len(erp.get("/statuses").json()) == 7
+
+
+def test_a_status_code_with_a_slash_can_be_changed_and_removed(erp: APIClient) -> None:
+    said = {"code": "pago/retirar", "label": "Pago", "type": "APPROVED"}
+    assert post(erp, "/statuses", {"status": said}).status_code == 201
+    assert erp.put("/statuses/pago%2Fretirar", {"status": {"label": "x"}}, format="json").status_code == 204
+    assert {**said, "label": "x"} in erp.get("/statuses").json()
+    assert erp.delete("/statuses/pago%2Fretirar/").status_code == 204
 
 
 def test_types_and_channels_are_lists_of_texts(erp: APIClient, stranger: APIClient, order: Order) -> None:

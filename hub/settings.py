@@ -238,6 +238,14 @@ HUB_RATE_TABLE = env.numbers(
         "webhooks": 30,
     },
 )
+# What each call that moves an order answers. SkyHub announced other values for some of them in 2021, which
+# nobody wrote down (docs/decisions/0013). HUB_STEP_STATUS="invoice=204,shipments=204" changes single ones.
+HUB_STEP_STATUS = env.numbers(
+    "HUB_STEP_STATUS",
+    dict.fromkeys(("approval", "invoice", "shipments", "delivery", "cancel", "shipment_exception"), 201),
+)
+if set(HUB_STEP_STATUS.values()) - {200, 201, 204}:
+    raise ImproperlyConfigured("HUB_STEP_STATUS: an order's step answers 200, 201 or 204.")
 HUB_API_LOG = env.flag("HUB_API_LOG", default=True)
 HUB_API_LOG_DAYS = env.number("HUB_API_LOG_DAYS", 14)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -105,6 +106,13 @@ def step(summary: str, body: Any) -> Any:
 class StepView(SellerView):
     """A call that moves an order; its body may be empty, `[]` or null."""
 
+    call = ""
+    """The call's name, the last word of its address."""
+
+    def moved(self) -> HttpResponse:
+        """Answer that the order stands where the call wants it."""
+        return done(settings.HUB_STEP_STATUS[self.call])
+
     def body(self) -> dict[str, Any]:
         """The body as an object."""
         data = self.request.data
@@ -116,6 +124,8 @@ class StepView(SellerView):
 
 
 class ApprovalView(StepView):
+    call = "approval"
+
     @extend_schema(
         summary="Approve a test order",
         parameters=[CODE, REHEARSED],
@@ -129,12 +139,13 @@ class ApprovalView(StepView):
             services.approve(self.seller, code, status_code=payloads.to_status(self.body()))
         except ForTestAccounts as refusal:
             raise PermissionDenied(str(refusal)) from None
-        return done(201)
+        return self.moved()
 
 
 class InvoiceView(StepView):
     """The NF-e's key as JSON, or its whole XML as a form with a file."""
 
+    call = "invoice"
     parser_classes = [MultiPartParser, JSONBodyParser]
 
     @step(
@@ -149,20 +160,24 @@ class InvoiceView(StepView):
             body = self.body()
             invoice = payloads.to_invoice(body)
         services.invoice(self.seller, code, invoice=invoice, status_code=payloads.to_status(body))
-        return done(201)
+        return self.moved()
 
 
 class ShipmentsView(StepView):
+    call = "shipments"
+
     @step("Hand an order over to the carrier", schema.ShipmentBody)
     def post(self, request: Request, code: str) -> HttpResponse:
         body = self.body()
         services.ship(
             self.seller, code, shipment=payloads.to_shipment(body), status_code=payloads.to_status(body)
         )
-        return done(201)
+        return self.moved()
 
 
 class DeliveryView(StepView):
+    call = "delivery"
+
     @step("Report an order as delivered", schema.DeliveryBody)
     def post(self, request: Request, code: str) -> HttpResponse:
         body = self.body()
@@ -172,20 +187,24 @@ class DeliveryView(StepView):
             delivered_at=payloads.to_delivered_at(body),
             status_code=payloads.to_status(body),
         )
-        return done(201)
+        return self.moved()
 
 
 class CancelView(StepView):
+    call = "cancel"
+
     @step("Cancel an order", schema.CancelBody)
     def post(self, request: Request, code: str) -> HttpResponse:
         body = self.body()
         services.cancel(
             self.seller, code, reason=payloads.to_reason(body), status_code=payloads.to_status(body)
         )
-        return done(201)
+        return self.moved()
 
 
 class ShipmentExceptionView(StepView):
+    call = "shipment_exception"
+
     @step("Report that a delivery failed", schema.ExceptionBody)
     def post(self, request: Request, code: str) -> HttpResponse:
         body = self.body()
@@ -197,7 +216,7 @@ class ShipmentExceptionView(StepView):
             observation=observation,
             status_code=payloads.to_status(body),
         )
-        return done(201)
+        return self.moved()
 
 
 class ExportedView(StepView):

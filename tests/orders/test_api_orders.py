@@ -156,6 +156,12 @@ def test_an_order_goes_all_the_way(erp: APIClient, order: Order) -> None:
     assert data["shipments"][0]["items"] == [{"sku": "S1", "qty": 2}]
 
 
+def test_what_a_step_answers_can_be_set_for_each_of_them(erp: APIClient, order: Order, settings: Any) -> None:
+    settings.HUB_STEP_STATUS = {**settings.HUB_STEP_STATUS, "invoice": 204}
+    assert post(erp, url(order.code, "/invoice"), invoice_body()).status_code == 204
+    assert post(erp, url(order.code, "/shipments"), {"status": "order_shipped"}).status_code == 201
+
+
 def test_repeating_every_step_changes_nothing(erp: APIClient, order: Order) -> None:
     steps = [
         ("/invoice", invoice_body()),

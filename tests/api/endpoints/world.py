@@ -140,6 +140,19 @@ def all_rows_of(seller: Seller) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
+class Watched:
+    """Tells what changed of a seller since it was last asked."""
+
+    def __init__(self, seller: Seller) -> None:
+        self._seller = seller
+        self._before = all_rows_of(seller)
+
+    def changes(self) -> list[str]:
+        """Names of the models whose rows are not what they were."""
+        before, self._before = self._before, all_rows_of(self._seller)
+        return [name for name, found in self._before.items() if found != before[name]]
+
+
 @cache
 def _path_to_seller(model: type[Model]) -> str:
     """How a model's rows belong to a seller, such as order__seller; empty where they do not."""

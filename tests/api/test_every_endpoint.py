@@ -19,7 +19,6 @@ from hub.api.endpoints import endpoint_of
 from tests.api.endpoints import catalogue, marketplaces, orders
 from tests.api.endpoints.row import ANYTHING, AS_HAPPY, NOTHING, Call, Row
 from tests.api.endpoints.world import Watched, World, all_rows_of, nobody
-from tests.api.server import serving
 from tests.api.test_conventions import api_routes
 from tests.make import make_api_headers, make_seller
 
@@ -34,13 +33,6 @@ UNTOUCHED = {
 """What no call of the API writes: the portal and the engine do."""
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(scope="module")
-def address(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Two web processes."""
-    with serving(tmp_path_factory.mktemp("web") / "web.log", HUB_RATE_LIMITS="off", HUB_API_LOG="off") as url:
-        yield url
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,20 +20,12 @@ from hub.models import Seller
 from marketplaces.models import Connection
 from orders import queue, services
 from orders.models import Order, QueueEntry
-from tests.api.server import serving
 from tests.make import make_api_headers
 from tests.orders import make
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CONSUMERS = 4
 Result = TypeVar("Result")
-
-
-@pytest.fixture(scope="module")
-def address(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Two web processes."""
-    with serving(tmp_path_factory.mktemp("web") / "web.log", HUB_RATE_LIMITS="off", HUB_API_LOG="off") as url:
-        yield url
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import PermissionDenied
@@ -153,7 +153,9 @@ class InvoiceView(StepView):
         {"application/json": schema.InvoiceBody, "multipart/form-data": schema.InvoiceForm},
     )
     def post(self, request: Request, code: str) -> HttpResponse:
-        if request.content_type.startswith(MultiPartParser.media_type):
+        # An empty body is called a form by curl and PHP; only one in parts brings a file.
+        in_parts = request.content_type.startswith(MultiPartParser.media_type)
+        if in_parts and isinstance(request.data, QueryDict):
             body: Mapping[str, Any] = request.data
             invoice: InvoiceNote | None = payloads.to_invoice_file(body)
         else:

@@ -115,7 +115,7 @@ class Ledger:
 def test_four_consumers_get_every_state_once_while_orders_change(
     erp: Erp, ana: Seller, connection: Connection
 ) -> None:
-    names = [f"P{number}" for number in range(160)]
+    names = [f"P{number}" for number in range(100)]
     services.import_orders(connection, [make.remote_order(name) for name in names])
     ledger, changed = Ledger(), threading.Event()
 
@@ -184,7 +184,7 @@ def test_of_four_consumers_one_gets_the_order_and_the_others_nothing(
     erp: Erp, ana: Seller, connection: Connection
 ) -> None:
     code = services.import_order(connection, make.remote_order("P1")).order.code
-    for _round in range(15):
+    for _round in range(10):
 
         def single() -> int:
             return 1 if erp.take() else 0
@@ -196,7 +196,7 @@ def test_of_four_consumers_one_gets_the_order_and_the_others_nothing(
         # It stays so while it is hidden, and is one consumer's again when the time is over.
         assert at_once(single, single, batch, batch) == [0, 0, 0, 0]
         let_time_pass()
-    assert QueueEntry.objects.get(order__code=code).offers == 15
+    assert QueueEntry.objects.get(order__code=code).offers == 10
 
 
 def test_a_receipt_that_is_over_does_nothing_to_the_order_of_the_next_consumer(
@@ -239,7 +239,7 @@ def test_a_failure_told_four_times_at_once_counts_once(erp: Erp, connection: Con
 def test_an_acknowledgement_never_swallows_the_change_it_races_with(
     erp: Erp, ana: Seller, connection: Connection, in_a_batch: bool
 ) -> None:
-    for number in range(25):
+    for number in range(15):
         name = f"P{number}"
         code = services.import_order(connection, make.remote_order(name)).order.code
         order, receipt = erp.take() or pytest.fail("the order is not offered")

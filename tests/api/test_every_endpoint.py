@@ -16,13 +16,13 @@ import pytest
 import requests
 
 from hub.api.endpoints import endpoint_of
-from tests.api.endpoints import around_orders, catalogue, marketplaces, orders
+from tests.api.endpoints import around_orders, catalogue, hub, marketplaces, orders
 from tests.api.endpoints.row import ANYTHING, AS_HAPPY, NOTHING, Call, Row
 from tests.api.endpoints.world import Watched, World, all_rows_of, nobody
 from tests.api.test_conventions import api_routes
 from tests.make import make_api_headers, make_seller
 
-TABLE = [*catalogue.ROWS, *marketplaces.ROWS, *orders.ROWS, *around_orders.ROWS]
+TABLE = [*hub.ROWS, *catalogue.ROWS, *marketplaces.ROWS, *orders.ROWS, *around_orders.ROWS]
 METHODS = ("get", "post", "put", "patch", "delete")
 UNTOUCHED = {
     "marketplaces.AttributeMap",

@@ -12,7 +12,8 @@ from django.db.models import ForeignKey, Model
 
 from catalog import stores, vocabulary
 from catalog.models import Variation
-from hub.models import Seller
+from hub.homologation import services as homologation
+from hub.models import Seller, User
 from marketplaces import services as marketplaces
 from marketplaces import states
 from marketplaces.callbacks import services as callbacks
@@ -42,6 +43,7 @@ class World:
         self.headers = make_api_headers(self.seller)
         self.ids: dict[str, str] = {"connection": CHANNEL, "store": "7", "status": "pago", "attribute": "cor"}
         self.ids.update(email=self.headers["X-User-Email"], key=self.headers["X-Api-Key"])
+        homologation.start(self.seller, User.objects.get(email=self.headers["X-User-Email"]))
         self._catalogue()
         self._webhook()
         self._orders()

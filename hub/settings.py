@@ -270,8 +270,9 @@ Q_CLUSTER = {
     "recycle": 500,
     "label": "Hub",
 }
-# Simulators live on the loopback interface; a production hub refuses private addresses.
-HUB_ALLOW_PRIVATE_ADDRESSES = env.flag("HUB_ALLOW_PRIVATE_ADDRESSES", default=True)
+# Simulators and a developer's ERP live on the loopback interface. A hub with a public address of its own
+# is given addresses to call by strangers, and must not be led into its own network.
+HUB_ALLOW_PRIVATE_ADDRESSES = env.flag("HUB_ALLOW_PRIVATE_ADDRESSES", default=not env.text("HUB_BASE_URL"))
 HUB_ORDERS_POLL_SECONDS = env.number("HUB_ORDERS_POLL_SECONDS", 30)
 HUB_QUEUE_HIDE_SECONDS = env.number("HUB_QUEUE_HIDE_SECONDS", 300)
 HUB_EXCHANGE_DAYS = env.number("HUB_EXCHANGE_DAYS", 14)

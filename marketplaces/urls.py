@@ -30,6 +30,8 @@ urlpatterns = [
     re_path(r"^webhooks/?$", webhooks.WebhooksView.as_view()),
     re_path(_WEBHOOK + r"/?$", webhooks.WebhookView.as_view()),
     re_path(_WEBHOOK + r"/test/?$", webhooks.TestView.as_view()),
+    re_path(_WEBHOOK + r"/secret/?$", webhooks.SecretView.as_view()),
     re_path(_WEBHOOK + r"/deliveries/?$", webhooks.DeliveriesView.as_view()),
     re_path(_WEBHOOK + r"/deliveries/(?P<delivery_id>[^/]+)/replay/?$", webhooks.ReplayView.as_view()),
+    re_path(_WEBHOOK + r"/deliveries/(?P<delivery_id>[^/]+)/skip/?$", webhooks.SkipView.as_view()),
 ]

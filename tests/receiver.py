@@ -29,9 +29,9 @@ class Heard:
 
     def is_signed_with(self, secret: str) -> bool:
         """Check the signature the way the guide tells an ERP to."""
-        parts = dict(one.split("=", 1) for one in self.headers["X-Hub-Signature"].split(","))
-        expected = hmac.new(secret.encode(), f"{parts['t']}.".encode() + self.body, hashlib.sha256)
-        return hmac.compare_digest(parts["v1"], expected.hexdigest())
+        (_t, at), *proofs = [one.split("=", 1) for one in self.headers["X-Hub-Signature"].split(",")]
+        expected = hmac.new(secret.encode(), f"{at}.".encode() + self.body, hashlib.sha256).hexdigest()
+        return any(hmac.compare_digest(proof, expected) for _v1, proof in proofs)
 
 
 @dataclass
@@ -42,6 +42,9 @@ class Receiver:
     heard: list[Heard] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     """The answers to come; 200 when there are none left."""
+    refused: set[str] = field(default_factory=set)
+    """Codes of orders it cannot take, whatever else it takes."""
+    refusal: int = 500
     answer: bytes = b"ok"
     headers: dict[str, str] = field(default_factory=dict)
     before_answer: Callable[[], object] = lambda: None
@@ -67,6 +70,8 @@ def listening(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             receiver.heard.append(Heard(self.path, dict(self.headers), body))
             status = receiver.statuses.pop(0) if receiver.statuses else 200
+            if receiver.refused and receiver.heard[-1].told["data"].get("code") in receiver.refused:
+                status = receiver.refusal
             receiver.before_answer()
             self.send_response(status)
             for name, value in receiver.headers.items():

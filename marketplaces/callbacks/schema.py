@@ -41,6 +41,11 @@ class WebhookWithSecret(Webhook):
     secret = s.CharField(help_text="Keep it: it is shown only in this answer.")
 
 
+class NewSecret(s.Serializer[Any]):
+    secret = s.CharField(help_text="Keep it: it is shown only in this answer.")
+    old_secret_until = s.DateTimeField()
+
+
 class Webhooks(s.Serializer[Any]):
     webhooks = Webhook(many=True)
 
@@ -53,6 +58,9 @@ class Call(s.Serializer[Any]):
     attempts = s.IntegerField()
     last_try_at = _moment()
     delivered_at = _moment()
+    stepped_aside_until = s.DateTimeField(
+        allow_null=True, help_text="Set while it is repeated on its own and holds up nothing."
+    )
     status = s.IntegerField(allow_null=True, help_text="The HTTP status of the last answer.")
     answer = s.CharField(allow_null=True)
     problem = s.CharField(allow_null=True)

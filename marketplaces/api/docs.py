@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from marketplaces.api.shapes import SWITCHES
 from marketplaces.contract import Facet
 from marketplaces.models import Connection, Listing, Load, LoadItem
 
 
 def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(required or properties)}
+
+
+def _optional(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties}
 
 
 def _list(of: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +78,7 @@ CONNECTION = _object(
         "marketplace": TEXT,
         "account": TEXT,
         "status": _word(list(Connection.Status.values)),
-        "sync": _object(dict.fromkeys(("stock", "price", "orders", "content", "reconnect"), FLAG)),
+        "sync": _object(dict.fromkeys(SWITCHES, FLAG)),
         "listings": _counts(list(Listing.State.values)),
         "last_answer_at": MOMENT,
         "last_problem": MAYBE,
@@ -113,23 +118,30 @@ LOAD = _object(
     }
 )
 LOAD_PAGE = _object({"loads": _list(LOAD), "next": MAYBE})
+SKUS = {
+    **_list(TEXT),
+    "maxItems": 10_000,
+    "description": "SKUs of products (all their variations) or of variations.",
+}
 NEW_LOAD = _object(
     {
         "load": _object(
             {
                 "connection": {**TEXT, "description": "The connection's name."},
                 "action": _word(list(Load.Action.values)),
-                "skus": {
-                    **_list(TEXT),
-                    "maxItems": 10_000,
-                    "description": "SKUs of products (all their variations) or of variations.",
-                },
+                "skus": SKUS,
                 "all": {**FLAG, "description": "Every product, or every listing of the connection."},
                 "corrected_of": {
                     "type": "integer",
                     "minimum": 1,
                     "description": "Reconnect only: the corrected listings of the load with this number.",
                 },
+                "refused_of": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "description": "Reconnect only: all listings refused in the load with this number.",
+                },
+                "corrected": {**FLAG, "description": "Reconnect only: all corrected ones of the connection."},
             },
             "connection",
             "action",
@@ -169,3 +181,50 @@ CAUSES = _object(
         )
     }
 )
+CONNECTION_CHANGE = _object(
+    {"connection": _optional({"paused": FLAG, "sync": _optional(dict.fromkeys(SWITCHES, FLAG))})}
+)
+CHECK = _object({"load": _object({"connection": TEXT, "skus": SKUS})})
+VERDICT = _object(
+    {
+        "code": TEXT,
+        "field": TEXT,
+        "message": TEXT,
+        "fix": TEXT,
+        "who": _word(["erp", "seller", "marketplace"]),
+    }
+)
+CHECKED = _object(
+    {
+        "connection": TEXT,
+        "ready": COUNT,
+        "not_ready": COUNT,
+        "unknown_skus": _list(TEXT),
+        "items": _list(_object({"sku": TEXT, "ready": FLAG, "issues": _list(VERDICT)})),
+    }
+)
+SEND = _object(
+    {
+        "listings": _object(
+            {"connection": TEXT, "skus": SKUS, "facets": _list(_word(["price", "stock"]))},
+            "connection",
+            "skus",
+        )
+    }
+)
+SENT = _object({"listings": COUNT, "unknown_skus": _list(TEXT)})
+CHOSEN_ISSUES = _object(
+    {
+        "issues": _object(
+            {
+                "code": {**TEXT, "description": "The cause, such as gtin_invalid."},
+                "field": TEXT,
+                "marketplace_code": TEXT,
+                "connection": TEXT,
+                "skus": {**_list(TEXT), "description": "SKUs of variations."},
+            },
+            "code",
+        )
+    }
+)
+HOW_MANY = _object({"issues": COUNT})

@@ -259,6 +259,21 @@ def test_the_key_is_not_kept_where_a_body_is_cut_in_the_middle_of_it(erp: Erp, r
         '<login password="sentinel"/>',
         "Authorization: sentinel",
         '{"private_key": 123456789sentinel}',
+        '{"segredo": "sentinel", "pwd": "sentinel", "passphrase": "sentinel", "cookie": "a=sentinel"}',
+        '{"headers": [{"name": "Authorization", "value": "Basic sentinel"}]}',
+        '{"headers": [{"name": "X-Api-Key", "value": "sentinel',
+        '{"sent": "{\\"password\\": \\"sentinel\\"}"}',
+        '{"api_key": "sentinel", "api_key": "x"}',
+        '{"url": "https://erp.example/hub?a=1&access_token=sentinel&b=2"}',
+        '{"url": "https://erp.example/hub?a=1\\u0026access_token=sentinel',
+        '{"url": "https://user:sentinel@erp.example/hub"}',
+        '{"note": "sign with whsec_sentinel"}',
+        '{"note": "Authorization: Bearer sentinel.sentinel"}',
+        '{"note": "eyJhbGciOiJIUzI1NiJ9.sentinel.sentinel"}',
+        '{"pem": "-----BEGIN PRIVATE KEY-----\\nsentinel\\n-----END PRIVATE KEY-----"}',
+        "user=ana&api%5Fkey=sentinel",
+        "<password><![CDATA[sentinel]]></password>",
+        "Authorization: Basic sentinel",
     ],
 )
 def test_values_of_telling_names_are_masked_in_whole_cut_and_foreign_bodies(text: str) -> None:
@@ -269,7 +284,16 @@ def test_values_of_telling_names_are_masked_in_whole_cut_and_foreign_bodies(text
 
 
 @pytest.mark.parametrize(
-    "text", ['{"sku":"A",  "price":1.50}', '{"name": "\\u00e7a\\u003cb"}', "{no json", "", '{"key": "3517"}']
+    "text",
+    [
+        '{"sku":"A",  "price":1.50}',
+        '{"name": "\\u00e7a\\u003cb"}',
+        "{no json",
+        "",
+        '{"key": "3517"}',
+        '{"url": "https://img.example/a%20b.jpg?x=1", "email": "ana@example.com"}',
+        '{"code": "Lojas-1&2"}',
+    ],
 )
 def test_bodies_without_secrets_are_kept_to_the_letter(text: str) -> None:
     assert without_secrets(text) == text
@@ -280,6 +304,11 @@ def test_parameters_of_telling_names_are_masked() -> None:
         query_without_secrets("page=2&tok%65n=x&sku=A%20B&secret")
         == f"page=2&tok%65n={MASK}&sku=A%20B&secret"
     )
+
+
+@pytest.mark.parametrize("value", ["https%3A%2F%2Ferp.example%3Ftoken%3Dsentinel", "whsec_sentinel"])
+def test_secrets_inside_a_parameter_are_masked(value: str) -> None:
+    assert query_without_secrets(f"page=2&url={value}") == f"page=2&url={MASK}"
 
 
 def test_a_short_key_is_not_cut_out_of_every_word() -> None:

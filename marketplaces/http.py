@@ -87,14 +87,12 @@ class PinnedAdapter(HTTPAdapter):
 
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    ) -> tuple[Any, Any]:
         """Choose the connection: by the address, and, with TLS, by the name it must prove."""
         where, pool = super().build_connection_pool_key_attributes(request, verify, cert)
         name = where["host"].strip("[]")
-        where["host"] = self._look_up(name)
-        if where["scheme"] == "https":
-            pool["server_hostname"] = pool["assert_hostname"] = name
-        return where, pool
+        proof = {"server_hostname": name, "assert_hostname": name} if where["scheme"] == "https" else {}
+        return {**where, "host": self._look_up(name)}, {**pool, **proof}
 
     def add_headers(self, request: requests.PreparedRequest, **kwargs: Any) -> None:
         """Ask for the name, not for the address."""

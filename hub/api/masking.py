@@ -14,8 +14,10 @@ _TELLING = (
     r"token|secret|segredo|passw|passphrase|pwd|senha|(?:api|private)[\W_]?key|chave[\W_]?(?:api|secret|privad)"
     r"|authorization|credential|cookie"
 )
-_HINTS = ("token", "secret", "segredo", "pass", "pwd", "senha", "api", "private", "chave", "authorization")
-_HINTS += ("credential", "cookie", "\\u00")
+_HINTS = (
+    *("token", "secret", "segredo", "pass", "pwd", "senha", "api", "private", "chave"),
+    *("authorization", "credential", "cookie", "\\u00"),
+)
 _NAME = re.compile(_TELLING, re.IGNORECASE)
 # Letters may be written as \u0070, and as %70 in a form; only then does a name not look like itself.
 _SUSPECT = re.compile(_TELLING + r"|\\u00[4-7][0-9a-f]", re.IGNORECASE)

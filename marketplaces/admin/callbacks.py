@@ -229,7 +229,7 @@ def _log(request: HttpRequest, row: Subscription) -> dict[str, Any]:
         "calls": [(one, problem(one)) for one in shown[:PER_PAGE]],
         "list_tabs": [
             (label, f"state={value}" if value else "", value == chosen)
-            for value, label in [("", _("All")), *Delivery.State.choices]
+            for value, label in [("", _("All calls")), *Delivery.State.choices]
         ],
         "chosen": chosen,
         "page": page,

@@ -32,7 +32,7 @@ class Webhook(s.Serializer[Any]):
     events = s.ListField(child=s.ChoiceField([(one, one) for one in SUBSCRIBABLE]))
     active = s.BooleanField()
     created_at = s.DateTimeField()
-    failures = s.IntegerField(help_text="In a row; 0 when all is well.")
+    failures = s.IntegerField(help_text="In a row, of the call now in line; 0 when all is well.")
     failing_since = _moment()
     next_try_at = _moment()
 

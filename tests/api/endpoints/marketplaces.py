@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils import timezone
+
 from marketplaces.callbacks.models import Delivery, Subscription
-from marketplaces.models import Issue, Load
+from marketplaces.models import Connection, Issue, Load
 from tests.api.endpoints.row import ADDRESS_ONLY, NO_ID, NO_INPUT, NOTHING, Call, Row
 
 NO_ERRORS = {"errors_qty": 0, "data": []}
@@ -37,6 +39,33 @@ ROWS = [
         bad=ADDRESS_ONLY,
     ),
     Row(
+        "PUT /connections/{name}",
+        Call(
+            200,
+            {"connection": {"paused": True, "sync": {"price": False}}},
+            shows=lambda said, ids: (said["status"], said["sync"]["price"]) == ("paused", False),
+            then=lambda ana, ids: Connection.objects.get(seller=ana).status == Connection.Status.PAUSED,
+        ),
+        path="/connections/{connection}",
+        bad=Call(422, {"connection": {"paused": "perhaps"}}),
+    ),
+    Row(
+        "POST /connections/{name}/try",
+        Call(202, NOTHING, then=lambda ana, ids: not Connection.objects.get(seller=ana).last_error),
+        path="/connections/{connection}/try",
+        bad=ADDRESS_ONLY,
+    ),
+    Row(
+        "POST /listings/send",
+        Call(
+            202,
+            lambda ids: {"connection": ids["connection"], "skus": [ids["product"]]},
+            # It is on its way to be published, so there is nothing to send again yet.
+            shows=lambda said, ids: said == {"listings": 0, "unknown_skus": ["LAMP"]},
+        ),
+        bad=Call(400, {"connection": "Lojas Sandbox", "skus": ["LAMP"], "facets": ["taste"]}),
+    ),
+    Row(
         "GET /listings",
         Call(200, shows=lambda said, ids: [one["sku"] for one in said["listings"]] == ["LAMP"]),
         bad=Call(400, path="/listings?state=lost"),
@@ -59,6 +88,15 @@ ROWS = [
             then=newest_load("connect"),
         ),
         bad=Call(400, {"load": {"connection": "Lojas Sandbox", "action": "sell", "all": True}}),
+    ),
+    Row(
+        "POST /loads/check",
+        Call(
+            200,
+            lambda ids: {"connection": ids["connection"], "skus": ["SPARE"]},
+            shows=lambda said, ids: (said["not_ready"], said["items"][0]["sku"]) == (1, "SPARE"),
+        ),
+        bad=Call(400, {"connection": "Lojas Sandbox"}),
     ),
     Row(
         "GET /loads/{number}",
@@ -85,6 +123,21 @@ ROWS = [
         bad="Its one filter takes any text.",
         unknown=Call(200, path="/issues/causes?connection={connection}", shows={"causes": []}),
         stranger=Call(200, shows={"causes": []}),
+    ),
+    Row(
+        "POST /issues/put_aside",
+        Call(
+            200,
+            lambda ids: {"code": "required", "connection": ids["connection"], "skus": ["LAMP"]},
+            shows={"issues": 1},
+            then=lambda ana, ids: Issue.objects.get(seller=ana).ignored_at,
+        ),
+        bad=Call(400, {"skus": ["LAMP"]}),
+    ),
+    Row(
+        "POST /issues/bring_back",
+        Call(200, lambda ids: {"code": "required", "connection": ids["connection"]}, shows={"issues": 0}),
+        bad=Call(400, {}),
     ),
     *(
         Row(
@@ -204,6 +257,17 @@ ROWS = [
         bad=ADDRESS_ONLY,
     ),
     Row(
+        "POST /webhooks/{id}/secret",
+        Call(
+            200,
+            NOTHING,
+            shows=lambda said, ids: said["secret"].startswith("whsec_") and said["old_secret_until"],
+            then=lambda ana, ids: len(Subscription.objects.get(seller=ana).secrets(timezone.now())) == 2,
+        ),
+        path="/webhooks/{webhook}/secret",
+        bad=ADDRESS_ONLY,
+    ),
+    Row(
         "GET /webhooks/{id}/deliveries",
         Call(200, shows=lambda said, ids: ids["delivery"] in {one["id"] for one in said["deliveries"]}),
         path="/webhooks/{webhook}/deliveries",
@@ -219,5 +283,16 @@ ROWS = [
         ),
         path="/webhooks/{webhook}/deliveries/{delivery}/replay",
         bad=ADDRESS_ONLY,
+    ),
+    Row(
+        "POST /webhooks/{id}/deliveries/{delivery_id}/skip",
+        Call(
+            200,
+            NOTHING,
+            shows=lambda said, ids: said["id"] == ids["waiting_delivery"],
+            then=lambda ana, ids: Delivery.objects.get(public_id=ids["waiting_delivery"]).state == "skipped",
+        ),
+        path="/webhooks/{webhook}/deliveries/{waiting_delivery}/skip",
+        bad=Call(422, path="/webhooks/{webhook}/deliveries/{delivery}/skip"),
     ),
 ]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext_noop
 
 from hub.homologation.calls import (
@@ -97,19 +98,24 @@ def _number(value: Any) -> Any:
         return value
 
 
+def stepped(call: Call) -> Problem | None:
+    """Complain of a step of an order that was not answered as this hub answers it."""
+    return status_of(call, settings.HUB_STEP_STATUS[call.endpoint.removeprefix(_STEP)])
+
+
 def invoiced(calls: Sequence[Call]) -> Verdicts:
     """Approve, invoice, read: the order shows INVOICED and the key."""
     approved: set[str] = set()
     keys: dict[str, tuple[Call, str]] = {}
     for call in calls:
         if call.asks("POST", _STEP + "approval"):
-            if problem := status_of(call, 201):
+            if problem := stepped(call):
                 yield Verdict(call, problem)
             else:
                 approved.add(call.subject)
         elif call.asks("POST", _STEP + "invoice") and call.status != 422:
             key = text(obj(call.sent, "invoice").get("key"))
-            if problem := status_of(call, 201):
+            if problem := stepped(call):
                 yield Verdict(call, problem)
             elif call.subject in approved:
                 keys[call.subject] = (call, key)
@@ -138,7 +144,7 @@ def shipped(calls: Sequence[Call]) -> Verdicts:
             invoices.add(call.subject)
         elif call.asks("POST", _STEP + "shipments") and call.status != 422:
             track = obj(obj(call.sent, "shipment"), "track") or obj(call.sent, "track")
-            problem = status_of(call, 201)
+            problem = stepped(call)
             if not problem and not (text(track.get("code")) and text(track.get("carrier"))):
                 problem = wrong(gettext_noop("Send the tracking: code and carrier inside shipment.track."))
             if not problem and call.subject not in invoices:
@@ -155,7 +161,7 @@ def step(name: str, *, behind: str = "") -> Callable[[Sequence[Call]], Verdicts]
             if behind and call.asks("POST", _STEP + behind) and call.is_done:
                 ready.add(call.subject)
             elif call.asks("POST", _STEP + name) and call.status != 422:  # those are cases 33 and 34
-                problem = status_of(call, 201)
+                problem = stepped(call)
                 if not problem and behind and call.subject not in ready:
                     problem = wrong(gettext_noop("The order was not reported as shipped before."))
                 yield Verdict(call, problem)

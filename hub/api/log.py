@@ -297,7 +297,7 @@ def _row(call: Call) -> ApiCall:
         status=call.status,
         milliseconds=round(call.seconds * 1000),
         request_id=told(call.request_id, 64),
-        user_agent=told(call.user_agent, 200),
+        user_agent=told(without_secrets(call.user_agent), 200),
         request_body=told(without_secrets(_text(call.request_body, call.most_kept)), call.most_kept),
         request_size=call.request_size,
         response_body=told(without_secrets(_text(call.response_body, call.most_kept)), call.most_kept),

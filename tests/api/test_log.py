@@ -81,6 +81,13 @@ def test_a_call_is_written_with_what_was_asked_and_told(erp: Erp, rows: Rows) ->
     assert call.request_id == answer["X-Request-Id"]
 
 
+def test_a_secret_in_the_programs_name_is_not_kept(erp: Erp, rows: Rows) -> None:
+    erp.get("/products", **{"User-Agent": "Oca/4 token=UASECRET5 (Linux)"})
+    (call,) = rows()
+    assert call.user_agent.startswith("Oca/4 token=")
+    assert "UASECRET5" not in everything(call)
+
+
 def test_an_answer_is_written_as_it_was_told_also_where_it_travels_compressed(erp: Erp, rows: Rows) -> None:
     for number in range(5):
         make_product(erp.seller, f"LAMP-{number}")

@@ -97,7 +97,7 @@ class PaymentSchema(s.Serializer[Any]):
 
 
 class InvoiceSchema(s.Serializer[Any]):
-    key = s.CharField(help_text="The NF-e's 44 digits.")
+    key = s.CharField(help_text="The NF-e's key of 44 characters.")
     number = _text()
     line = _text()
     issue_date = s.DateTimeField()
@@ -191,7 +191,7 @@ class StatusBody(s.Serializer[Any]):
 
 class InvoiceBody(StatusBody):
     class InvoiceIn(s.Serializer[Any]):
-        key = s.CharField(help_text="The NF-e's 44 digits, check digit included.")
+        key = s.CharField(help_text="The NF-e's key of 44 characters, check digit included.")
         issue_date = s.DateTimeField(required=False)
         volume_qty = s.IntegerField(required=False)
 

@@ -49,6 +49,11 @@ class IssueKind(StrEnum):
     DIMENSIONS_MISSING = "dimensions_missing"
     PRICE_MISSING = "price_missing"
     PRICE_SUSPICIOUS = "price_suspicious"
+    PRICE_RULE = "price_rule"
+    """The seller's own price rule leaves nothing of the ERP's price."""
+    PRICE_CUT = "price_cut"
+    """The price falls by more than the marketplace allows at once; `params["limit"]` says how many per
+    cent, where it tells. The hub then goes down in steps."""
     CATEGORY_UNMAPPED = "category_unmapped"
     CATEGORY_UNKNOWN = "category_unknown"
     BRAND_BLOCKED = "brand_blocked"
@@ -624,6 +629,8 @@ class Marketplace:
     batch: BatchSizes = BatchSizes()
     calls_per_second: Decimal = Decimal(1)
     """The marketplace's own limit for one account; staff may lower it."""
+    largest_price_cut: Decimal | None = None
+    """How many per cent of the price in force one update may take away; None where none is known."""
 
     def offers(self, role: type[Any]) -> bool:
         """Say whether this marketplace can play a role."""

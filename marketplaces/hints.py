@@ -149,6 +149,19 @@ _TEXTS: Mapping[IssueKind, tuple[str, str, str]] = {
         gettext_noop("Check the price in the ERP: a comma in the wrong place is the usual cause."),
         ERP,
     ),
+    IssueKind.PRICE_RULE: (
+        gettext_noop("Your price rule leaves nothing of the price"),
+        gettext_noop("The ERP's price is %(value)s. Change the connection's price rules, or the price."),
+        SELLER,
+    ),
+    IssueKind.PRICE_CUT: (
+        gettext_noop("The price falls by more than the marketplace takes"),
+        gettext_noop(
+            "Going down in smaller steps was refused, too. Send a price nearer to the one there, or talk to "
+            "the marketplace."
+        ),
+        MARKETPLACE,
+    ),
     IssueKind.CATEGORY_UNMAPPED: (
         gettext_noop("The category has no equivalent at the marketplace yet"),
         gettext_noop("Choose one for “%(value)s” in the connection's category mapping."),

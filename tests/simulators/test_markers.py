@@ -124,6 +124,12 @@ def test_a_price_may_drift_once(ana: Seller) -> None:
     assert ana.read("M-DESVIO")["price"] == "100.00"
 
 
+def test_a_price_may_have_to_fall_in_steps(ana: Seller) -> None:
+    ana.publish(mug("M-DEGRAU", price="100.00", list_price="100.00"))
+    assert set_price(ana, "M-DEGRAU", "59.99").json()["results"][0]["code"] == "SBX-PRICE-CUT"
+    assert set_price(ana, "M-DEGRAU", "60.00").json()["results"][0]["status"] == "ok"
+
+
 def test_an_order_may_come_twice_on_its_page_and_again_on_the_next(ana: Seller) -> None:
     ana.publish(mug("M-DUPLO"))
     first, second = ana.order("M-DUPLO"), ana.order("M-DUPLO")

@@ -76,6 +76,30 @@ def test_the_log_keeps_every_value_in_the_order_it_took_effect(ana: Seller) -> N
     ]
 
 
+def test_a_price_may_fall_by_no_more_than_the_limit_at_a_time() -> None:
+    with sandbox(settings=Settings(rate_per_second=0, price_cut_limit=30)) as (sim, clock):
+        ana = Seller(sim, clock)
+        ana.publish(mug("M1", price="100.00", list_price="100.00"))
+
+        def told(price: str) -> tuple[str | None, str | None]:
+            answer = ana.call("PUT", "/v1/prices", {"items": [{"sku": "M1", "price": price}]})
+            (result,) = answer.json()["results"]
+            return result["code"], result.get("limit")
+
+        assert told("69.99") == ("SBX-PRICE-CUT", "30")
+        assert told("70.00") == (None, None)
+        assert told("49.00") == (None, None)
+        assert told("500.00") == (None, None)
+        assert ana.read("M1")["price"] == "500.00"
+        refused = ana.call("POST", "/v1/loads", {"items": [mug("M1", price="10.00")]}).json()["load_id"]
+        clock.advance(60)
+        (result,) = ana.call("GET", f"/v1/loads/{refused}").json()["results"]
+        assert [error["code"] for error in result["errors"]] == ["SBX-PRICE-CUT"]
+        assert ana.read("M1")["price"] == "500.00"
+        # Its own staff may do as they like.
+        assert sim.set_listing(ana.id, "M1", price="1.00")["price"] == "1.00"
+
+
 def test_calls_beyond_the_limit_are_throttled_until_time_has_passed() -> None:
     with sandbox(settings=Settings(rate_per_second=5)) as (sim, clock):
         ana, beto = Seller(sim, clock), Seller(sim, clock)

@@ -82,6 +82,7 @@ KINDS: Mapping[str, IssueKind] = MappingProxyType(
         "SBX-PRICE-MIN": IssueKind.OUT_OF_RANGE,
         "SBX-PRICE-OUTLIER": IssueKind.PRICE_SUSPICIOUS,
         "SBX-PRICE-LIST": IssueKind.OUT_OF_RANGE,
+        "SBX-PRICE-CUT": IssueKind.PRICE_CUT,
         "SBX-QUANTITY-RANGE": IssueKind.OUT_OF_RANGE,
         "SBX-CATALOGUE-UNKNOWN": IssueKind.NO_MATCH,
     }
@@ -283,6 +284,7 @@ def from_error(data: Any) -> Issue:
         field=field if field.startswith("attributes.") else _FIELDS.get(field, ""),
         code=code,
         message=_text(data, "message"),
+        params={"limit": limit} if (limit := _text(data, "limit")) else {},
     )
 
 

@@ -76,7 +76,8 @@ def _search(call: Call) -> Any:
 
 def _prices(call: Call) -> Any:
     items = shape.batch(call.request.json(), "items", BATCH_SIZE, shape.PRICE, may_be_empty=True)
-    return {"results": listings.set_prices(call.db, call.who, items, call.now)}
+    limit = call.market.settings.price_cut_limit
+    return {"results": listings.set_prices(call.db, call.who, items, call.now, limit=limit)}
 
 
 def _stock(call: Call) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 from marketplaces.simulators.kit import Problem
 from marketplaces.simulators.sandbox import markers
-from marketplaces.simulators.sandbox.rules import check_price, check_quantity, to_decimal
+from marketplaces.simulators.sandbox.rules import check_cut, check_price, check_quantity, to_decimal
 from marketplaces.simulators.sandbox.store import count_attempt, log_values, marks, number_of
 
 PREFIX = "SBX-L"
@@ -96,7 +96,8 @@ def read(
 
 
 def _failed(sku: str, errors: Sequence[Mapping[str, str]]) -> dict[str, Any]:
-    return {"sku": sku, "status": "error", "code": errors[0]["code"], "message": errors[0]["message"]}
+    found = {"sku": sku, "status": "error", "code": errors[0]["code"], "message": errors[0]["message"]}
+    return {**found, "limit": errors[0]["limit"]} if "limit" in errors[0] else found
 
 
 def _takes_values(row: sqlite3.Row | None, now: float) -> bool:
@@ -106,15 +107,35 @@ def _takes_values(row: sqlite3.Row | None, now: float) -> bool:
 _UNKNOWN = [{"code": "SBX-SKU-UNKNOWN", "message": "Nenhum anúncio desta conta tem este SKU (sku)."}]
 
 
+def cut_errors(
+    row: sqlite3.Row | None, item: Mapping[str, Any], now: float, limit: float
+) -> list[dict[str, str]]:
+    """Return why a price falls too far at once; only of a listing that has a price shoppers see."""
+    if row is None or state_of(row, now) not in ("live", "cataloguing"):
+        return []
+    if markers.carries(row["sku"], markers.STEPS):
+        limit = min(limit or markers.STEP, markers.STEP)
+    price = to_decimal(item["price"])
+    return check_cut(price, Decimal(row["price"]) / 100, limit) if price is not None else []
+
+
 def set_prices(
-    db: sqlite3.Connection, account: int, items: Sequence[Mapping[str, Any]], now: float, origin: str = "api"
+    db: sqlite3.Connection,
+    account: int,
+    items: Sequence[Mapping[str, Any]],
+    now: float,
+    origin: str = "api",
+    *,
+    limit: float = 0,
 ) -> list[dict[str, Any]]:
-    """Set absolute prices, a result per item."""
+    """Set absolute prices, a result per item; `limit` is the per cent a price may fall by at once."""
     rows = of_account(db, account, (item["sku"] for item in items))
     results, updates, log = [], [], []
     for item in items:
         sku, row = item["sku"], rows.get(item["sku"])
         errors: Sequence[Mapping[str, str]] = check_price(item) if _takes_values(row, now) else _UNKNOWN
+        if not errors and origin == "api":
+            errors = cut_errors(row, item, now, limit)
         if errors or row is None:
             results.append(_failed(sku, errors))
             continue

@@ -12,6 +12,7 @@ from marketplaces.simulators.kit import Problem
 from marketplaces.simulators.sandbox import catalogue, markers, webhooks
 from marketplaces.simulators.sandbox.listings import (
     cents,
+    cut_errors,
     listing_id,
     money,
     of_account,
@@ -115,6 +116,7 @@ class _Decision:
         for item in self._items:
             errors, entry = self._judge(item)
             row = self._rows.get(item["sku"])
+            errors = errors or cut_errors(row, item, self._at, self._market.settings.price_cut_limit)
             if errors:
                 number = self._refuse(item, row, errors)
                 results.append(

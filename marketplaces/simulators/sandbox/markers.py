@@ -17,6 +17,7 @@ STUCK = "-TRAVADO"
 VANISHES = "-SUMIDO"
 STOCK_LOCKED = "-METADE"
 PRICE_DRIFTS = "-DESVIO"
+STEPS = "-DEGRAU"
 DOUBLED = "-DUPLO"
 SPLIT = "-ENTREGAS"
 CARRIER = "-FRETE"
@@ -24,6 +25,8 @@ CHANGED_MIND = "-DESISTE"
 THROTTLED, BEFORE, AFTER, DROPPED, PAGE = "-429", "-503", "-504", "-QUEDA", "-HTML"
 
 SLOWNESS = 20
+STEP = 40.0
+"""The per cent at a time by which the price of a `STEPS` SKU may fall."""
 _FAULTS = {
     THROTTLED: Fault(kind="status", status=429, headers={"Retry-After": "1"}),
     BEFORE: Fault(kind="status", status=503),

@@ -274,6 +274,15 @@ def check_price(item: Mapping[str, Any], least: Decimal = Decimal(0)) -> list[di
     return found
 
 
+def check_cut(price: Decimal, before: Decimal, limit: float) -> list[dict[str, str]]:
+    """Return what is wrong with taking a listing on sale from one price to another at once."""
+    percent = Decimal(str(limit))
+    if not percent or before <= 0 or price >= before * (100 - percent) / 100:
+        return []
+    said = f"Preço (price) cai de {reais(before)} para {reais(price)}; o máximo por vez é {percent:f}%."
+    return [{**error("SBX-PRICE-CUT", said, "price"), "limit": f"{percent:f}"}]
+
+
 def check_quantity(quantity: Any) -> list[dict[str, str]]:
     if not isinstance(quantity, int) or not 0 <= quantity <= QUANTITY_CEILING:
         said = f"Estoque (quantity) deve ser um inteiro de 0 a {QUANTITY_CEILING}."

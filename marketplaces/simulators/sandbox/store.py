@@ -149,6 +149,8 @@ class Settings:
     """Where the carrier owns the status: from invoice to shipped, and from shipped to delivered."""
     rate_per_second: float = 50.0
     """Calls an account may make; 0 means no limit."""
+    price_cut_limit: float = 0.0
+    """The per cent one call may take off the price of a listing on sale; 0 means no limit."""
     webhooks: str = "on"
     """``on``; ``off`` keeps them until it is on again; ``lost`` throws them away."""
     webhook_retry_seconds: float = 1.0

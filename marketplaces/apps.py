@@ -16,14 +16,14 @@ class MarketplacesConfig(AppConfig):
     verbose_name = _("Marketplaces")
 
     def ready(self) -> None:
-        from marketplaces import content, engine, extending, observe, polling, publish
+        from marketplaces import content, engine, extending, observe, polling, price_lane, publish
         from marketplaces.callbacks import deliver
         from marketplaces.models import Lane
 
         engine.RUNNERS.update(
             {
                 Lane.Kind.CONTENT: content.run_content,
-                Lane.Kind.PRICE: publish.run_price,
+                Lane.Kind.PRICE: price_lane.run_price,
                 Lane.Kind.STOCK: publish.run_stock,
                 Lane.Kind.SUBMISSIONS: polling.run_submissions,
                 Lane.Kind.OBSERVE: observe.run_observe,

@@ -37,6 +37,7 @@ from marketplaces.engine import Turn
 from marketplaces.ledger import Due, Row
 from marketplaces.models import Issue as StoredIssue
 from marketplaces.models import Lane, Listing, Load, Sync
+from marketplaces.pricing import Price
 from marketplaces.states import Move, Refusal
 
 State = Listing.State
@@ -140,9 +141,10 @@ def _publish(turn: Turn, adapter: ContentPublisher, translator: Translator, dues
     links = {due.listing_id: due.catalogue_id for due in sound}
     sound = _look_up_uncertain(turn, sound, found)
     sound = _match(turn, sound, drafts, links, by_id)
+    prices = _prices_there(due.listing_id for due in sound)
     items = [
         replace(
-            drafts[due.listing_id].item,
+            _at_price(drafts[due.listing_id].item, prices.get(due.listing_id)),
             remote_id=found[due.listing_id],
             catalogue_id=links[due.listing_id] if due.mode == Listing.Mode.ASSOCIATE else "",
         )
@@ -156,6 +158,21 @@ def _publish(turn: Turn, adapter: ContentPublisher, translator: Translator, dues
     _note_first_sending(sound)
     ledger.mark_sent(Facet.CONTENT, list(rows.values()))
     publish.send_halving(turn, items, adapter.publish_content, partial(_settle_batch, turn, rows, by_id))
+
+
+def _prices_there(listing_ids: Iterable[int]) -> dict[int, Price]:
+    """Return the prices in force: content sent again carries these, as new ones go the price lane's way.
+
+    Otherwise a reconnect would publish a price that waits for approval, or cut one by more than the
+    marketplace takes at once.
+    """
+    rows = Sync.objects.filter(listing_id__in=list(listing_ids), facet=Facet.PRICE.value)
+    texts = rows.exclude(confirmed_value="").values_list("listing_id", "confirmed_value")
+    return {listing_id: price for listing_id, text in texts if (price := Price.read(text))}
+
+
+def _at_price(item: ContentItem, there: Price | None) -> ContentItem:
+    return item if there is None else replace(item, price=there.price, list_price=there.list_price)
 
 
 def _note_first_sending(dues: Iterable[Due]) -> None:

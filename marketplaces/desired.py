@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from catalog.models import Category, Product, Variation
-from marketplaces import taxonomy, validator
+from marketplaces import price_rules, pricing, taxonomy, validator
 from marketplaces.contract import (
     AttributeRule,
     AttributeType,
@@ -23,7 +23,6 @@ from marketplaces.contract import (
 from marketplaces.models import AttributeMap, CategoryMap, Connection, RemoteCategory
 from marketplaces.words import plain
 
-ZERO = Decimal(0)
 FIELDS = {
     "brand": "brand",
     "name": "name",
@@ -37,12 +36,12 @@ FIELDS = {
 """Product fields an attribute may be taken from: name in the mapping -> column."""
 
 
-def sale_price(price: Decimal | None, promotional: Decimal | None) -> tuple[Decimal, Decimal]:
-    """Return (what the shopper pays, the "from" price); a promotion counts only below the price."""
-    full = price or ZERO
-    if promotional and (not full or promotional < full):
-        return promotional, full or promotional
-    return full, full
+def said_price(variation: Variation, product: Product) -> pricing.Price:
+    """Return what the ERP says a variation costs the shopper; what it does not state is the product's."""
+    return pricing.sale_price(
+        product.price if variation.price is None else variation.price,
+        product.promotional_price if variation.promotional_price is None else variation.promotional_price,
+    )
 
 
 def sellable(quantity: int, status: str) -> int:
@@ -80,6 +79,7 @@ class Translator:
             for row in AttributeMap.objects.filter(seller_id=connection.seller_id, connection=connection)
         }
         self._schemas: dict[int, CategorySchema | None] = {}
+        self._rules = price_rules.current(connection.pk)[1]
         self._names: dict[str, str] | None = None
 
     def draft(self, variation: Variation, *, remote_id: str = "", catalogue_id: str = "") -> Draft:
@@ -100,11 +100,16 @@ class Translator:
         else:
             schema = self._schema(remote)
             attributes = self._attributes(remote, schema, product, variation)
+        said = said_price(variation, product)
+        price = self._rules.price_of(variation.sku, product.sku, product.category_codes, said)
         item = _item(
-            variation, product, remote.remote_id if remote else "", attributes, remote_id, catalogue_id
+            variation, product, remote.remote_id if remote else "", attributes, remote_id, catalogue_id, price
         )
         # What does not depend on the category is checked even without one, so that all faults show at once.
         issues.extend(validator.check(item, schema or CategorySchema("")))
+        if said.price and not price.price:
+            issues = [one for one in issues if one.kind is not IssueKind.PRICE_MISSING]
+            issues.append(price_rules.no_price(said))
         return Draft(variation, item, tuple(issues))
 
     def _name_of(self, codes: list[str]) -> str:
@@ -194,11 +199,8 @@ def _item(
     attributes: Mapping[str, str],
     remote_id: str,
     catalogue_id: str,
+    price: pricing.Price,
 ) -> ContentItem:
-    price, list_price = sale_price(
-        product.price if variation.price is None else variation.price,
-        product.promotional_price if variation.promotional_price is None else variation.promotional_price,
-    )
     simple = variation.sku == product.sku
     return ContentItem(
         sku=variation.sku,
@@ -216,8 +218,8 @@ def _item(
         height_cm=_own(variation.height, product.height),
         width_cm=_own(variation.width, product.width),
         length_cm=_own(variation.length, product.length),
-        price=price,
-        list_price=list_price,
+        price=price.price,
+        list_price=price.list_price,
         quantity=sellable(variation.qty, product.status),
         catalogue_id=catalogue_id,
     )

@@ -45,6 +45,11 @@ class Due:
     product_status: str
     price: Decimal | None
     promotional_price: Decimal | None
+    product_sku: str
+    category_codes: list[str]
+    agreed_value: str
+    """The price last wanted and confirmed; of a row from before it was kept, what was confirmed."""
+    confirmed_version: int
 
 
 _TAKE = """
@@ -52,7 +57,8 @@ SELECT s.listing_id, s.wanted_version,
        s.sent_version > greatest(s.confirmed_version, s.refused_version),
        s.confirmed_value, s.failures, l.variation_id, v.sku, l.intent, l.mode, l.state, l.remote_id,
        l.catalogue_id, l.load_id, v.qty, p.status, coalesce(v.price, p.price),
-       coalesce(v.promotional_price, p.promotional_price)
+       coalesce(v.promotional_price, p.promotional_price), p.sku, p.category_codes,
+       coalesce(nullif(s.agreed_value, ''), s.confirmed_value), s.confirmed_version
 FROM marketplaces_sync s
 JOIN marketplaces_listing l ON l.id = s.listing_id
 JOIN catalog_variation v ON v.id = l.variation_id
@@ -74,22 +80,27 @@ _THESE = "WHERE s.listing_id = d.listing_id AND s.facet = %s"
 
 _SENT = f"""
 UPDATE marketplaces_sync s SET sent_version = d.version, sent_value = d.value,
-    queued_at = coalesce(greatest(s.queued_at, s.received_at), now()), sent_at = clock_timestamp()
+    queued_at = coalesce(greatest(s.queued_at, s.received_at), now()), sent_at = clock_timestamp(),
+    is_step = false
 {_WITH_ROWS} {_THESE}
 """
 
+# A step on the way down is in force without being what is wanted: the row stays due, and at its version.
 _CONFIRMED = f"""
-UPDATE marketplaces_sync s SET confirmed_version = d.version,
+UPDATE marketplaces_sync s SET
+    confirmed_version = CASE WHEN s.is_step THEN s.confirmed_version ELSE d.version END,
     sent_version = greatest(s.sent_version, d.version),
     confirmed_value = d.value, confirmed_at = clock_timestamp(), submission_id = NULL, failures = 0,
-    due_at = CASE WHEN s.wanted_version > d.version THEN s.due_at END
+    agreed_value = CASE WHEN s.is_step OR s.facet <> 'price' THEN s.agreed_value ELSE d.value END,
+    is_step = false,
+    due_at = CASE WHEN s.is_step OR s.wanted_version > d.version THEN s.due_at END
 {_WITH_ROWS} {_THESE} AND s.confirmed_version <= d.version
 """
 
 _REFUSED = f"""
 UPDATE marketplaces_sync s SET refused_version = d.version, submission_id = NULL, failures = 0,
     sent_version = greatest(s.sent_version, d.version),
-    follows = true, due_at = CASE WHEN s.wanted_version > d.version THEN s.due_at END
+    follows = true, is_step = false, due_at = CASE WHEN s.wanted_version > d.version THEN s.due_at END
 {_WITH_ROWS} {_THESE} AND greatest(s.confirmed_version, s.refused_version) <= d.version
 """
 
@@ -107,6 +118,11 @@ UPDATE marketplaces_sync s SET failures = s.failures + 1, submission_id = NULL,
 _SETTLED = f"""
 UPDATE marketplaces_sync s SET due_at = NULL
 {_WITH_ROWS} {_THESE} AND s.wanted_version = d.version
+"""
+
+_SHOWN = f"""
+UPDATE marketplaces_sync s SET confirmed_value = d.value
+{_WITH_ROWS} {_THESE}
 """
 
 Row = tuple[int, int, str]
@@ -130,6 +146,22 @@ def _write(statement: str, facet: Facet, rows: Sequence[Row], *before: int | flo
 def mark_sent(facet: Facet, rows: Sequence[Row]) -> None:
     """Write down what is about to be sent: if the answer is lost, the next turn knows."""
     _write(_SENT, facet, rows)
+
+
+@begin_again
+def mark_steps(listing_ids: Sequence[int]) -> None:
+    """What was just marked as sent for these listings are steps on the way down to the wanted price."""
+    if listing_ids:
+        with database.cursor() as cursor:
+            cursor.execute(
+                "UPDATE marketplaces_sync SET is_step = true WHERE listing_id = ANY(%s) AND facet = 'price'",
+                [sorted(listing_ids)],
+            )
+
+
+def note_shown(rows: Sequence[Row]) -> None:
+    """Write down the prices a marketplace was found to show; the next step starts from them."""
+    _write(_SHOWN, Facet.PRICE, rows)
 
 
 def confirm(facet: Facet, rows: Sequence[Row]) -> None:
@@ -201,7 +233,8 @@ def go_off(listing_ids: Sequence[int]) -> None:
             "UPDATE marketplaces_sync SET follows = false, "
             "due_at = CASE WHEN facet = 'content' THEN due_at END, "
             "wanted_version = CASE WHEN facet = 'content' THEN wanted_version ELSE wanted_version + 1 END, "
-            "confirmed_value = CASE WHEN facet = 'content' THEN confirmed_value ELSE '' END "
+            "confirmed_value = CASE WHEN facet = 'content' THEN confirmed_value ELSE '' END, "
+            "agreed_value = '' "
             "WHERE listing_id = ANY(%s)",
             [sorted(listing_ids)],
         )

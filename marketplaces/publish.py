@@ -1,4 +1,4 @@
-"""The price and stock lanes: absolute values in batches, the newest only."""
+"""The stock lane, and what it shares with the others: absolute values in batches, the newest only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from hub.transactions import begin_again
-from marketplaces import ledger, states, submissions
+from marketplaces import ledger, staircase, states, submissions
 from marketplaces.contract import (
     ContentItem,
     Facet,
@@ -16,14 +16,13 @@ from marketplaces.contract import (
     IssueKind,
     Outcome,
     PriceItem,
-    PricePublisher,
     Receipt,
     Refused,
     StockItem,
     StockPublisher,
     Verdict,
 )
-from marketplaces.desired import sale_price, sellable
+from marketplaces.desired import sellable
 from marketplaces.engine import Turn
 from marketplaces.ledger import Due
 from marketplaces.models import Issue as StoredIssue
@@ -32,27 +31,29 @@ Item = TypeVar("Item", PriceItem, StockItem, ContentItem)
 NO_ANSWER_PAUSE = timedelta(seconds=10)
 
 
-def run_price(turn: Turn) -> timedelta:
-    """Send due prices until the slice is over or nothing is due."""
-    adapter = turn.adapter
-    if not isinstance(adapter, PricePublisher):
-        return timedelta(hours=1)
-    size = turn.connection.marketplace.description.batch.price
-    return _drain(turn, Facet.PRICE, size, _price_item, adapter.publish_prices)
-
-
 def run_stock(turn: Turn) -> timedelta:
     """Send due quantities until the slice is over or nothing is due."""
     adapter = turn.adapter
     if not isinstance(adapter, StockPublisher):
         return timedelta(hours=1)
     size = turn.connection.marketplace.description.batch.stock
-    return _drain(turn, Facet.STOCK, size, _stock_item, adapter.publish_stock)
-
-
-def _price_item(due: Due) -> tuple[PriceItem, str]:
-    price, list_price = sale_price(due.price, due.promotional_price)
-    return PriceItem(due.sku, due.remote_id, price, list_price), f"{price:.2f}/{list_price:.2f}"
+    while turn.has_time():
+        taken = ledger.take_due(turn.connection.pk, Facet.STOCK, size)
+        if not taken:
+            break
+        items: dict[str, StockItem] = {}
+        rows: dict[str, ledger.Row] = {}
+        unchanged: list[ledger.Row] = []
+        for due in taken:
+            item, value = _stock_item(due)
+            row = (due.listing_id, due.version, value)
+            if value == due.confirmed_value and not due.is_uncertain:
+                unchanged.append(row)
+            else:
+                items[due.sku], rows[due.sku] = item, row
+        ledger.confirm(Facet.STOCK, unchanged)
+        send(turn, Facet.STOCK, items, rows, adapter.publish_stock)
+    return timedelta(0)
 
 
 def _stock_item(due: Due) -> tuple[StockItem, str]:
@@ -60,37 +61,22 @@ def _stock_item(due: Due) -> tuple[StockItem, str]:
     return StockItem(due.sku, due.remote_id, quantity), str(quantity)
 
 
-def _drain(
+def send(
     turn: Turn,
     facet: Facet,
-    size: int,
-    build: Callable[[Due], tuple[Item, str]],
+    items: Mapping[str, Item],
+    rows: Mapping[str, ledger.Row],
     publish: Callable[[Sequence[Item]], Receipt],
-) -> timedelta:
-    while turn.has_time():
-        taken = ledger.take_due(turn.connection.pk, facet, size)
-        if not taken:
-            return timedelta(0)
-        items: dict[str, Item] = {}
-        rows: dict[str, ledger.Row] = {}
-        unchanged: list[ledger.Row] = []
-        priceless: list[states.Refusal] = []
-        for due in taken:
-            item, value = build(due)
-            row = (due.listing_id, due.version, value)
-            if isinstance(item, PriceItem) and not item.price:
-                issue = Issue(IssueKind.PRICE_MISSING, "price", params={"value": "0"})
-                priceless.append(states.Refusal(due.listing_id, None, due.version, (issue,)))
-            elif value == due.confirmed_value and not due.is_uncertain:
-                unchanged.append(row)
-            else:
-                items[due.sku], rows[due.sku] = item, row
-        ledger.confirm(facet, unchanged)
-        _refuse(turn, facet, StoredIssue.Origin.CHECK, priceless)
-        if items:
-            ledger.mark_sent(facet, list(rows.values()))
-            send_halving(turn, list(items.values()), publish, partial(_settle_batch, turn, facet, rows))
-    return timedelta(0)
+    steps: Sequence[int] = (),
+) -> None:
+    """Write down what is about to be sent, send it, write down the answer.
+
+    `steps` are the listings of which only a step on the way to the wanted price is sent.
+    """
+    if items:
+        ledger.mark_sent(facet, list(rows.values()))
+        ledger.mark_steps(steps)
+        send_halving(turn, list(items.values()), publish, partial(_settle_batch, turn, facet, rows))
 
 
 def send_halving(
@@ -125,7 +111,7 @@ def _settle_batch(
         return
     given_up = ledger.postpone(facet, waiting, NO_ANSWER_PAUSE)
     no_answer = (Issue(IssueKind.NO_ANSWER),)
-    _refuse(
+    refuse(
         turn,
         facet,
         StoredIssue.Origin.CHECK,
@@ -133,17 +119,31 @@ def _settle_batch(
     )
 
 
-@begin_again
 def settle_results(
     turn: Turn, facet: Facet, rows: Mapping[str, ledger.Row], outcomes: Iterable[Outcome]
 ) -> set[str]:
-    """Write down final verdicts on prices or quantities; returns the SKUs that have one."""
+    """Write down final verdicts on prices or quantities; returns the SKUs that have one.
+
+    A price cut that was too deep is no final no: it goes on in steps.
+    """
+    told = [one for one in outcomes if one.sku in rows]
+    steep = {one.sku: issue for one in told if (issue := staircase.too_deep(one))}
+    answered = _settle(turn, facet, rows, [one for one in told if one.sku not in steep])
+    given_up = staircase.slow_down(turn, rows, steep)
+    _settle(turn, facet, rows, [one for one in told if one.sku in given_up])
+    return answered | set(steep)
+
+
+@begin_again
+def _settle(
+    turn: Turn, facet: Facet, rows: Mapping[str, ledger.Row], outcomes: Iterable[Outcome]
+) -> set[str]:
     accepted: list[ledger.Row] = []
     refused: list[states.Refusal] = []
     answered: set[str] = set()
     for outcome in outcomes:
-        row = rows.get(outcome.sku)
-        if row is None or outcome.verdict is Verdict.PENDING:
+        row = rows[outcome.sku]
+        if outcome.verdict is Verdict.PENDING:
             continue
         answered.add(outcome.sku)
         if outcome.verdict is Verdict.REJECTED:
@@ -153,12 +153,13 @@ def settle_results(
             accepted.append(row)
     ledger.confirm(facet, accepted)
     states.close_issues([row[0] for row in accepted], facet, StoredIssue.Closed.ACCEPTED)
-    _refuse(turn, facet, StoredIssue.Origin.MARKETPLACE, refused)
+    refuse(turn, facet, StoredIssue.Origin.MARKETPLACE, refused)
     return answered
 
 
 @begin_again
-def _refuse(turn: Turn, facet: Facet, origin: StoredIssue.Origin, refusals: list[states.Refusal]) -> None:
+def refuse(turn: Turn, facet: Facet, origin: StoredIssue.Origin, refusals: list[states.Refusal]) -> None:
+    """Write down that these rows are not sent at this version, and why."""
     if refusals:
         ledger.refuse(facet, [(one.listing_id, one.version, "") for one in refusals])
         states.open_issues(turn.connection.seller_id, turn.connection.pk, facet, origin, refusals)

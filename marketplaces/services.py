@@ -353,15 +353,16 @@ def retry_facet(*, listing: Listing, facet: str) -> None:
     with database.cursor() as cursor:
         cursor.execute(
             "UPDATE marketplaces_sync SET wanted_version = wanted_version + 1, due_at = now(), failures = 0, "
-            "confirmed_value = '' WHERE listing_id = %s AND facet = %s AND follows",
+            "sent_version = wanted_version + 1 WHERE listing_id = %s AND facet = %s AND follows",
             [listing.pk, facet],
         )
     engine.wake(listing.connection_id, facet)
 
 
+# A send that was never answered is repeated even where the value seems right: that is what is asked for.
 _TERMS_AGAIN = """
 UPDATE marketplaces_sync SET wanted_version = wanted_version + 1, due_at = now(), failures = 0,
-    confirmed_value = ''
+    sent_version = wanted_version + 1
 WHERE connection_id = %(connection)s AND facet = ANY (%(facets)s) AND follows AND listing_id IN ({chosen})
 """
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from django.utils.formats import number_format
+from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from hub.panels import brl
 from marketplaces.contract import Facet
-from marketplaces.models import Connection, Listing, Load, LoadItem, Submission
+from marketplaces.models import Connection, HeldPrice, Listing, Load, LoadItem, Submission
+from marketplaces.pricing import Ending, Offer, Rule, Rules
 
 TONES: Mapping[str, str] = {
     Listing.State.WAITING: "info",
@@ -31,6 +35,10 @@ TONES: Mapping[str, str] = {
     Connection.Status.PAUSED: "warning",
     Submission.State.SENT: "info",
     Submission.State.LOST: "danger",
+    HeldPrice.State.OPEN: "warning",
+    HeldPrice.State.APPROVED: "success",
+    HeldPrice.State.REJECTED: "danger",
+    HeldPrice.State.REPLACED: "quiet",
 }
 
 LISTING_STATES: tuple[tuple[str, Any], ...] = (
@@ -50,6 +58,20 @@ PROBLEMS: Mapping[str, Any] = {
     "UnexpectedAnswer": _("The marketplace answered something we do not understand. Our staff can see it."),
     "SealBroken": _("The stored credentials cannot be opened. Enter them again."),
 }
+
+ENDINGS: Mapping[str, Any] = {
+    Ending.NONE: _("as it comes"),
+    Ending.NINETY: _("up to ,90"),
+    Ending.NINETY_NINE: _("up to ,99"),
+}
+"""What the cents of a published price look like."""
+
+OFFERS: Mapping[str, Any] = {
+    Offer.FROM_FOR: _("from and for"),
+    Offer.FULL: _("full price only"),
+    Offer.FOR_ONLY: _("promotional price only"),
+}
+"""What is published of the ERP's two prices."""
 
 FACETS: Mapping[str, Any] = {
     Facet.CONTENT: _("Content"),
@@ -89,3 +111,46 @@ def synced(facet: str, value: str) -> str:
     except (InvalidOperation, ValueError):
         return value
     return value
+
+
+def since(moment: datetime | None) -> SafeString | str:
+    """Show a moment as people say it, with the exact one on hover; a dash for none."""
+    if moment is None:
+        return "–"
+    exact = date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
+    return format_html(
+        '<time class="hub-num" datetime="{}" title="{}">{}</time>',
+        moment.isoformat(timespec="seconds"),
+        exact,
+        naturaltime(moment),
+    )
+
+
+def _signed(amount: Decimal) -> str:
+    return ("+" if amount > 0 else "−") + number_format(abs(amount), 2, use_l10n=True, force_grouping=True)
+
+
+def rule(said: Rule) -> str:
+    """Write a price rule as people read it: "+10,00 %, +2,00 R$, up to ,90"."""
+    parts = []
+    if said.percent:
+        parts.append(f"{_signed(said.percent)} %")
+    if said.fixed:
+        parts.append(f"{_signed(said.fixed)} R$")
+    if said.ending is not Ending.NONE:
+        parts.append(str(ENDINGS[said.ending]))
+    if said.offer is not Offer.FROM_FOR:
+        parts.append(str(OFFERS[said.offer]))
+    return ", ".join(parts) or str(_("as the ERP says"))
+
+
+def rules(said: Rules) -> dict[str, Any]:
+    """Write a whole version of rules as people read it."""
+    exceptions = [(_("Category"), code, rule(one)) for code, one in said.categories.items()]
+    exceptions += [(_("SKU"), sku, rule(one)) for sku, one in said.skus.items()]
+    return {
+        "base": rule(said.base),
+        "exceptions": exceptions,
+        "most_drop": said.most_drop,
+        "most_rise": said.most_rise,
+    }

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from hub import start_page
 from hub.counting import capped_words
 from hub.models import Seller
-from marketplaces.models import Connection, Listing, Load
+from marketplaces.models import Connection, HeldPrice, Listing, Load
 
 UNDER_WAY = (Listing.State.WAITING, Listing.State.PROCESSING, Listing.State.CATALOGUING)
 NEWEST_LOADS = 5
@@ -42,7 +42,7 @@ def connect_products(seller: Seller) -> start_page.Step:
 
 @start_page.cards(order=10)
 def listing_cards(seller: Seller) -> list[start_page.Card]:
-    """Listings by what they need, and accounts that lost their access."""
+    """Listings by what they need, prices that wait for a person, and accounts that lost their access."""
     listings = Listing.objects.filter(seller_id=seller.pk)
     url = reverse("portal:marketplaces_listing_changelist")
     broken = listings.filter(state=Listing.State.ERROR)
@@ -69,6 +69,19 @@ def listing_cards(seller: Seller) -> list[start_page.Card]:
             icon="check_circle",
         ),
     ]
+    waiting = HeldPrice.objects.filter(seller_id=seller.pk, state=HeldPrice.State.OPEN)
+    if waiting.exists():
+        cards.insert(
+            0,
+            start_page.Card(
+                title=_("Held prices"),
+                value=capped_words(waiting),
+                link=f"{reverse('portal:marketplaces_heldprice_changelist')}?state__exact=open",
+                icon="price_check",
+                note=_("They move too far: approve or reject them"),
+                tone="warning",
+            ),
+        )
     locked_out = Connection.objects.filter(
         seller_id=seller.pk, status=Connection.Status.NEEDS_CREDENTIALS
     ).count()

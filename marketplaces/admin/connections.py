@@ -22,7 +22,7 @@ from unfold.widgets import (
 
 from hub import tenancy
 from hub.portal import SellerAdmin, portal_site
-from marketplaces import health, services, showing
+from marketplaces import health, price_rules, services, showing
 from marketplaces.admin.pages import RowPage, mine, to
 from marketplaces.contract import TaxonomySource
 from marketplaces.models import Connection, Exchange, Marketplace
@@ -114,6 +114,7 @@ class ConnectionAdmin(RowPage, SellerAdmin):
             "title": obj.name,
             **_card(numbers),
             "switches": SwitchesForm(instance=obj),
+            "price_words": showing.rules(price_rules.current(obj.pk)[1]),
             "exchanges": Exchange.objects.filter(seller_id=obj.seller_id, connection=obj).defer(
                 "request_body", "response_body"
             )[:8],

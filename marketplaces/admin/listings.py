@@ -13,16 +13,18 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action, display
 
+from catalog.models import Variation
 from hub import tenancy
 from hub.counting import CAP, capped
 from hub.portal import ScopedRelatedFilter, SellerAdmin, portal_site
-from marketplaces import causes, hints, showing
+from marketplaces import causes, held, hints, price_rules, showing
 from marketplaces.admin import sending
 from marketplaces.admin.pages import RowPage
 from marketplaces.admin.products import wanted_values
 from marketplaces.contract import Facet
-from marketplaces.desired import Translator
+from marketplaces.desired import Translator, said_price
 from marketplaces.models import Exchange, Issue, Listing, ListingEvent, Load, Sync
+from marketplaces.pricing import Rules
 
 FOLDER = "portal/marketplaces"
 KEPT = ("connection__id__exact", "cause", "corrected", "q")
@@ -201,7 +203,8 @@ class ListingAdmin(RowPage, SellerAdmin):
         """A listing's life."""
         variation = obj.variation
         syncs = {one.facet: one for one in Sync.objects.filter(listing=obj)}
-        wanted = wanted_values(variation, variation.product)
+        number, rules = price_rules.current(obj.connection_id)
+        wanted = wanted_values(variation, variation.product, rules)
         issues = list(Issue.objects.filter(listing=obj).order_by("-id")[:200])
         draft = Translator(obj.connection).draft(variation)
         return {
@@ -216,9 +219,26 @@ class ListingAdmin(RowPage, SellerAdmin):
             "open_issues": [_with_words(one) for one in issues if one.closed_at is None],
             "closed_issues": [_with_words(one) for one in issues if one.closed_at is not None],
             "verdict": [hints.hint(one.kind, one.field, one.params) for one in draft.issues],
+            "price": _price(variation, number, rules),
+            "hold": held.standing([syncs[Facet.PRICE]]).get(obj.pk) if Facet.PRICE in syncs else None,
             "exchanges": _exchanges(obj),
             "may_operate": tenancy.may(request, "operate"),
         }
+
+
+def _price(variation: Variation, number: int, rules: Rules) -> dict[str, Any]:
+    """Say how the ERP's figure becomes what is published."""
+    product = variation.product
+    scope, key, rule = rules.rule_of(variation.sku, product.sku, product.category_codes)
+    said = said_price(variation, product)
+    return {
+        "said": said,
+        "number": number,
+        "scope": scope,
+        "key": key,
+        "words": showing.rule(rule),
+        "published": rule.apply(said),
+    }
 
 
 def _with_words(issue: Issue) -> tuple[Issue, hints.Hint]:

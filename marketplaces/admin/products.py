@@ -20,12 +20,13 @@ from catalog.models import Product, Variation
 from hub import tenancy
 from hub.panels import Panel, panel
 from hub.portal import portal_site
-from marketplaces import hints, services, showing
+from marketplaces import held, hints, price_rules, services, showing
 from marketplaces.admin import sending
 from marketplaces.admin.pages import back, mine
 from marketplaces.contract import ContentPublisher, Facet, Matcher
-from marketplaces.desired import Translator, sale_price, sellable
-from marketplaces.models import Connection, Issue, Listing, Load, Sync
+from marketplaces.desired import Translator, said_price, sellable
+from marketplaces.models import Connection, HeldPrice, Issue, Listing, Load, Sync
+from marketplaces.pricing import Rules
 
 ACCOUNT, STATE = "on", "listing"
 MOST_CHECKED = 60
@@ -177,8 +178,10 @@ class Line:
     variation: Variation
     listing: Listing | None
     wanted: dict[str, str]
-    """The values the ERP wants, by facet, as people read them."""
+    """The values that should be there, by facet, as people read them."""
     syncs: dict[str, Sync]
+    hold: HeldPrice | None
+    """The price that is kept back, if one is."""
     hints: list[tuple[hints.Hint, str]]
     """What is wrong: (our words, the marketplace's own)."""
     is_ready: bool | None
@@ -217,6 +220,7 @@ def places(product: Product) -> list[Place]:
     syncs: dict[int, dict[str, Sync]] = {}
     for sync in Sync.objects.filter(listing_id__in=by_id):
         syncs.setdefault(sync.listing_id, {})[sync.facet] = sync
+    holds = held.standing([own[Facet.PRICE] for own in syncs.values() if Facet.PRICE in own])
     said: dict[int, list[Issue]] = {}
     for issue in Issue.objects.filter(listing_id__in=by_id, closed_at__isnull=True):
         said.setdefault(issue.listing_id, []).append(issue)
@@ -226,6 +230,7 @@ def places(product: Product) -> list[Place]:
         if not description.offers(ContentPublisher):
             continue
         translator = Translator(connection)
+        _number, rules = price_rules.current(connection.pk)
         lines = []
         for place, variation in enumerate(variations):
             listing = listings.get((connection.pk, variation.pk))
@@ -234,25 +239,26 @@ def places(product: Product) -> list[Place]:
                 (hints.hint(one.kind, one.field, one.params), f"{one.code} {one.message}".strip())
                 for one in (said.get(listing.pk, []) if listing else [])
             ]
+            hold = holds.get(listing.pk) if listing else None
             is_ready: bool | None = None
             if place < MOST_CHECKED and (listing is None or listing.state != Listing.State.CONNECTED):
                 issues = translator.draft(variation).issues
                 is_ready = not issues
                 if not wrong:
                     wrong = [(hints.hint(one.kind, one.field, one.params), "") for one in issues]
-            lines.append(Line(variation, listing, wanted_values(variation, product), own, wrong, is_ready))
+            lines.append(
+                Line(variation, listing, wanted_values(variation, product, rules), own, hold, wrong, is_ready)
+            )
         found.append(Place(connection, lines, description.offers(Matcher)))
     return found
 
 
-def wanted_values(variation: Variation, product: Product) -> dict[str, str]:
-    """Return the price and quantity that should be at every marketplace now, for people."""
-    price, list_price = sale_price(
-        product.price if variation.price is None else variation.price,
-        product.promotional_price if variation.promotional_price is None else variation.promotional_price,
-    )
+def wanted_values(variation: Variation, product: Product, rules: Rules) -> dict[str, str]:
+    """Return the price and quantity that should be at a marketplace now, for people."""
+    said = said_price(variation, product)
+    price = rules.price_of(variation.sku, product.sku, product.category_codes, said)
     return {
-        Facet.PRICE: showing.synced(Facet.PRICE, f"{price:.2f}/{list_price:.2f}"),
+        Facet.PRICE: showing.synced(Facet.PRICE, price.text),
         Facet.STOCK: showing.synced(Facet.STOCK, str(sellable(variation.qty, product.status))),
     }
 

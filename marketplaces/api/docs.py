@@ -55,19 +55,35 @@ ISSUE = _object(
         "closed_because": MAYBE,
     }
 )
-FACET = {
+_STAMPS = {
+    "sent": MAYBE,
+    "confirmed": MAYBE,
+    "seen": MAYBE,
+    "received_at": MOMENT,
+    "queued_at": MOMENT,
+    "sent_at": MOMENT,
+    "confirmed_at": MOMENT,
+    "seen_at": MOMENT,
+    "superseded": COUNT,
+}
+_STATES = ["due", "sent", "confirmed", "refused", "waits_for_reconnect", "off"]
+FACET = {**_object({"state": _word(_STATES), **_STAMPS}), "nullable": True}
+PRICE_FACET = {
     **_object(
         {
-            "state": _word(["due", "sent", "confirmed", "refused", "waits_for_reconnect", "off"]),
-            "sent": MAYBE,
-            "confirmed": MAYBE,
-            "seen": MAYBE,
-            "received_at": MOMENT,
-            "queued_at": MOMENT,
-            "sent_at": MOMENT,
-            "confirmed_at": MOMENT,
-            "seen_at": MOMENT,
-            "superseded": COUNT,
+            "state": {
+                **_word([*_STATES, "held", "rejected"]),
+                "description": (
+                    "held: the price moves further than the seller lets through, and a person has yet to "
+                    "approve it in the portal; rejected: the person said no. Another price replaces it."
+                ),
+            },
+            **_STAMPS,
+            "wanted": {
+                **MAYBE,
+                "description": "What the product's price comes to by the connection's price rules.",
+            },
+            "rules_version": {"type": "integer", "nullable": True},
         }
     ),
     "nullable": True,
@@ -98,7 +114,7 @@ LISTING = _object(
         "url": MAYBE,
         "load": {"type": "integer", "nullable": True},
         "corrected_at": MOMENT,
-        **{facet.value: FACET for facet in Facet},
+        **{facet.value: PRICE_FACET if facet is Facet.PRICE else FACET for facet in Facet},
         "issues": _list(ISSUE),
     }
 )

@@ -8,9 +8,10 @@ from typing import Any
 from django.db.models import Count
 
 from hub.api.times import moment
-from marketplaces import hints
+from marketplaces import held, hints, price_rules
 from marketplaces.contract import Facet
-from marketplaces.models import Connection, Issue, Listing, Load, LoadItem, Sync
+from marketplaces.desired import said_price
+from marketplaces.models import Connection, HeldPrice, Issue, Listing, Load, LoadItem, Sync
 
 SWITCHES = {
     "stock": "sync_stock",
@@ -53,8 +54,13 @@ def listings(rows: Sequence[Listing]) -> list[dict[str, Any]]:
     """Describe listings (variation, product and connection loaded) with facets and open issues."""
     ids = [one.pk for one in rows]
     facets: dict[int, dict[str, Any]] = {}
-    for sync in Sync.objects.filter(listing_id__in=ids):
-        facets.setdefault(sync.listing_id, {})[sync.facet] = _facet(sync)
+    syncs = list(Sync.objects.filter(listing_id__in=ids))
+    holds = held.standing(one for one in syncs if one.facet == Facet.PRICE.value)
+    wanted = _wanted_prices(rows)
+    for sync in syncs:
+        shown = _facet(sync, holds.get(sync.listing_id) if sync.facet == Facet.PRICE.value else None)
+        more = wanted[sync.listing_id] if sync.facet == Facet.PRICE.value else {}
+        facets.setdefault(sync.listing_id, {})[sync.facet] = {**shown, **more}
     open_issues = _by_listing(Issue.objects.filter(listing_id__in=ids, closed_at__isnull=True).order_by("id"))
     return [
         {
@@ -75,10 +81,23 @@ def listings(rows: Sequence[Listing]) -> list[dict[str, Any]]:
     ]
 
 
-def _facet(sync: Sync) -> dict[str, Any]:
+def _wanted_prices(rows: Sequence[Listing]) -> dict[int, dict[str, Any]]:
+    """What the ERP's figures come to by the connection's price rules, and which version of them says so."""
+    rules = {pk: price_rules.current(pk) for pk in {one.connection_id for one in rows}}
+    found = {}
+    for one in rows:
+        number, said = rules[one.connection_id]
+        variation, product = one.variation, one.variation.product
+        erp = said_price(variation, product)
+        price = said.price_of(variation.sku, product.sku, product.category_codes, erp)
+        found[one.pk] = {"wanted": price.text if price.price else None, "rules_version": number or None}
+    return found
+
+
+def _facet(sync: Sync, hold: HeldPrice | None) -> dict[str, Any]:
     """The four stamps: received, queued, sent, seen."""
     return {
-        "state": facet_state(sync),
+        "state": facet_state(sync, hold),
         "sent": sync.sent_value or None,
         "confirmed": sync.confirmed_value or None,
         "seen": sync.seen_value or None,
@@ -91,8 +110,11 @@ def _facet(sync: Sync) -> dict[str, Any]:
     }
 
 
-def facet_state(sync: Sync) -> str:
-    """Return one word for where a facet stands; there is a word for every case."""
+def facet_state(sync: Sync, hold: HeldPrice | None = None) -> str:
+    """Return one word for where a facet stands; there is a word for every case.
+
+    `hold` is what keeps a price from being sent: a person has yet to look, or has said no.
+    """
     if sync.submission_id is not None:
         return "sent"
     if sync.due_at is not None:
@@ -100,6 +122,8 @@ def facet_state(sync: Sync) -> str:
     if sync.confirmed_version == sync.wanted_version:
         return "confirmed"
     if sync.refused_version == sync.wanted_version:
+        if hold is not None:
+            return "held" if hold.state == HeldPrice.State.OPEN else "rejected"
         return "refused"
     return "waits_for_reconnect" if sync.facet == Facet.CONTENT.value else "off"
 

@@ -8,6 +8,7 @@ from marketplaces.models.exchange import Exchange
 from marketplaces.models.listing import Issue, Listing, ListingEvent, Sync
 from marketplaces.models.load import Load, LoadItem, Submission
 from marketplaces.models.mapping import AttributeMap, CategoryMap, RemoteCategory
+from marketplaces.models.price import HeldPrice, PriceRules
 
 __all__ = [
     "AttributeMap",
@@ -15,6 +16,7 @@ __all__ = [
     "Connection",
     "Delivery",
     "Exchange",
+    "HeldPrice",
     "Issue",
     "Lane",
     "Listing",
@@ -23,6 +25,7 @@ __all__ = [
     "LoadItem",
     "Marketplace",
     "Pace",
+    "PriceRules",
     "RemoteCategory",
     "Submission",
     "Subscription",

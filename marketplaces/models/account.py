@@ -125,6 +125,10 @@ class Connection(models.Model):
         blank=True,
         help_text=_("Orders placed before this moment are not taken."),
     )
+    price_cut_limit = models.DecimalField(
+        max_digits=5, decimal_places=2, null=True, blank=True, editable=False
+    )
+    """The per cent one price update may cut at most, as the marketplace's own refusals said."""
     last_error = models.TextField(_("last problem"), blank=True, editable=False)
     last_error_at = models.DateTimeField(_("last problem at"), null=True, blank=True, editable=False)
     last_ok_at = models.DateTimeField(_("last answer"), null=True, blank=True, editable=False)

@@ -111,6 +111,11 @@ class Sync(models.Model):
     sent_value = models.TextField(blank=True)
     confirmed_value = models.TextField(blank=True)
     seen_value = models.TextField(blank=True)
+    agreed_value = models.TextField(blank=True, db_default="")
+    """Of a price: the last one that was wanted and confirmed, no step on the way and not what a read-back
+    saw. What the guard compares with; empty until then."""
+    is_step = models.BooleanField(default=False, db_default=False)
+    """True while what was sent is a step on the way down to the wanted price."""
     received_at = models.DateTimeField(default=timezone.now)
     """When the wanted value came in."""
     queued_at = models.DateTimeField(null=True, blank=True)

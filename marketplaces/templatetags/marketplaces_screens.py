@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django import template
-from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from hub import panels
 from marketplaces import showing
+from marketplaces.contract import Facet
 from marketplaces.models import Load
+from marketplaces.pricing import Price
 
 register = template.Library()
 
@@ -28,15 +29,19 @@ def badge(row: Any) -> SafeString:
 @register.filter
 def since(moment: datetime | None) -> SafeString | str:
     """Show a moment as people say it, with the exact one on hover; a dash for none."""
-    if moment is None:
-        return "–"
-    exact = date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
-    return format_html(
-        '<time class="hub-num" datetime="{}" title="{}">{}</time>',
-        moment.isoformat(timespec="seconds"),
-        exact,
-        naturaltime(moment),
-    )
+    return showing.since(moment)
+
+
+@register.filter
+def price(value: Price) -> str:
+    """Show a price as people read it."""
+    return showing.synced(Facet.PRICE, value.text)
+
+
+@register.filter
+def brl(amount: Decimal | None) -> str:
+    """Show an amount as people read it."""
+    return panels.brl(amount)
 
 
 @register.filter

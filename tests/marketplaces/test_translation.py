@@ -17,9 +17,10 @@ from marketplaces.contract import (
     IssueKind,
     RemoteCategory,
 )
-from marketplaces.desired import Translator, in_their_words, sale_price
+from marketplaces.desired import Translator, in_their_words
 from marketplaces.models import AttributeMap, CategoryMap, Listing
 from marketplaces.models import RemoteCategory as Stored
+from marketplaces.pricing import sale_price
 from marketplaces.words import plain, stems
 from tests import make
 from tests.marketplaces.shop import PANS, Shop

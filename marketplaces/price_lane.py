@@ -1,0 +1,97 @@
+"""The price lane: the ERP's figures, shaped by the seller's rules, guarded, and in steps where need be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from marketplaces import held, ledger, price_rules, pricing, publish, staircase
+from marketplaces.contract import Facet, PriceItem, PricePublisher
+from marketplaces.engine import Turn
+from marketplaces.ledger import Due, Row
+from marketplaces.models import HeldPrice
+from marketplaces.models import Issue as StoredIssue
+from marketplaces.pricing import Price, Rules
+from marketplaces.states import Refusal
+
+RULES_BEING_SAVED = timedelta(seconds=1)
+"""How long the lane rests while somebody saves new rules."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What is to be done with the due prices of one batch."""
+
+    items: dict[str, PriceItem] = field(default_factory=dict)
+    rows: dict[str, Row] = field(default_factory=dict)
+    steps: list[int] = field(default_factory=list)
+    """Listings of which a step on the way down is sent, not yet what is wanted."""
+    unchanged: list[Row] = field(default_factory=list)
+    kept: list[held.Kept] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    overtaken: list[int] = field(default_factory=list)
+    """Listings whose held price another one took the place of."""
+
+
+def run_price(turn: Turn) -> timedelta:
+    """Send due prices until the slice is over or nothing is due."""
+    adapter = turn.adapter
+    if not isinstance(adapter, PricePublisher):
+        return timedelta(hours=1)
+    connection = turn.connection
+    size = connection.marketplace.description.batch.price
+    while turn.has_time():
+        taken = price_rules.take_due(connection.pk, size)
+        if taken is None:
+            return RULES_BEING_SAVED
+        rules, dues = taken
+        if not dues:
+            break
+        holds = {} if rules is pricing.PLAIN else held.newest([due.listing_id for due in dues])
+        batch = _sort(turn, rules, dues, holds)
+        ledger.confirm(Facet.PRICE, batch.unchanged)
+        publish.refuse(turn, Facet.PRICE, StoredIssue.Origin.CHECK, batch.refused)
+        held.keep_back(connection.seller_id, connection.pk, batch.kept)
+        held.overtake(batch.overtaken)
+        publish.send(turn, Facet.PRICE, batch.items, batch.rows, adapter.publish_prices, steps=batch.steps)
+    return timedelta(0)
+
+
+def _sort(turn: Turn, rules: Rules, dues: list[Due], holds: Mapping[int, HeldPrice]) -> _Batch:
+    batch = _Batch()
+    for due in dues:
+        said = pricing.sale_price(due.price, due.promotional_price)
+        wanted = rules.price_of(due.sku, due.product_sku, due.category_codes, said)
+        row = (due.listing_id, due.version, wanted.text)
+        hold = holds.get(due.listing_id)
+        if not wanted.price:
+            batch.refused.append(Refusal(due.listing_id, None, due.version, (price_rules.no_price(said),)))
+        elif wanted.text == due.confirmed_value and not due.is_uncertain:
+            batch.unchanged.append(row)
+        elif _waits(rules, due, wanted, hold):
+            agreed = Price.read(due.agreed_value) or wanted
+            same = hold if held.stands(hold, due, wanted) else None
+            batch.kept.append(held.Kept(due.listing_id, due.version, agreed, wanted, same))
+            continue
+        else:
+            _send(turn, batch, due, wanted)
+        if hold is not None and hold.state == HeldPrice.State.OPEN:
+            batch.overtaken.append(due.listing_id)
+    return batch
+
+
+def _waits(rules: Rules, due: Due, wanted: Price, hold: HeldPrice | None) -> bool:
+    """Tell whether a price moves too far and nobody has approved just that."""
+    if not rules.holds(Price.read(due.agreed_value), wanted):
+        return False
+    approved = hold is not None and hold.state == HeldPrice.State.APPROVED
+    return not (approved and held.stands(hold, due, wanted))
+
+
+def _send(turn: Turn, batch: _Batch, due: Due, wanted: Price) -> None:
+    going = staircase.next_price(turn.connection, due, wanted)
+    if going != wanted:
+        batch.steps.append(due.listing_id)
+    batch.items[due.sku] = PriceItem(due.sku, due.remote_id, going.price, going.list_price)
+    batch.rows[due.sku] = (due.listing_id, due.version, going.text)

@@ -74,14 +74,14 @@ class HeldPriceAdmin(SellerAdmin):
         )
 
     @display(description=gettext_lazy("price there"))
-    def show_was(self, hold: HeldPrice) -> str:
+    def show_was(self, hold: HeldPrice) -> SafeString:
         """What shoppers pay now."""
-        return showing.synced(Facet.PRICE, Price(hold.was, hold.was).text)
+        return _price(Price(hold.was, hold.was))
 
     @display(description=gettext_lazy("held price"))
-    def show_price(self, hold: HeldPrice) -> str:
+    def show_price(self, hold: HeldPrice) -> SafeString:
         """What the ERP and the rules want."""
-        return showing.synced(Facet.PRICE, hold.value.text)
+        return _price(hold.value)
 
     @display(description=gettext_lazy("change"))
     def show_percent(self, hold: HeldPrice) -> SafeString:
@@ -92,7 +92,7 @@ class HeldPriceAdmin(SellerAdmin):
     def show_state(self, hold: HeldPrice) -> SafeString:
         """What became of it, when, and by whom."""
         return format_html(
-            '{}<div class="hub-muted">{} {}</div>',
+            '<span>{}<br><span class="hub-muted">{} {}</span></span>',
             showing.badge(hold.state, hold.get_state_display()),
             showing.since(hold.decided_at or hold.created_at),
             hold.decided_by or "",
@@ -107,6 +107,10 @@ class HeldPriceAdmin(SellerAdmin):
     def reject(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Keep the prices the marketplace has."""
         _decide(request, "reject", queryset)
+
+
+def _price(price: Price) -> SafeString:
+    return format_html('<span class="hub-num">{}</span>', showing.synced(Facet.PRICE, price.text))
 
 
 def _decide(request: HttpRequest, decision: str, holds: QuerySet[Any]) -> None:

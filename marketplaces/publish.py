@@ -23,7 +23,7 @@ from marketplaces.contract import (
     StockPublisher,
     Verdict,
 )
-from marketplaces.desired import sale_price, sellable
+from marketplaces.desired import sale_price
 from marketplaces.engine import Turn
 from marketplaces.ledger import Due
 from marketplaces.models import Issue as StoredIssue
@@ -56,8 +56,7 @@ def _price_item(due: Due) -> tuple[PriceItem, str]:
 
 
 def _stock_item(due: Due) -> tuple[StockItem, str]:
-    quantity = sellable(due.quantity, due.product_status)
-    return StockItem(due.sku, due.remote_id, quantity), str(quantity)
+    return StockItem(due.sku, due.remote_id, due.quantity), str(due.quantity)
 
 
 def _drain(

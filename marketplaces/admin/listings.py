@@ -16,8 +16,8 @@ from unfold.decorators import action, display
 from hub import tenancy
 from hub.counting import CAP, capped
 from hub.portal import ScopedRelatedFilter, SellerAdmin, portal_site
-from marketplaces import causes, hints, showing
-from marketplaces.admin import sending
+from marketplaces import causes, hints, showing, stock
+from marketplaces.admin import holds, sending
 from marketplaces.admin.pages import RowPage
 from marketplaces.admin.products import wanted_values
 from marketplaces.contract import Facet
@@ -201,7 +201,8 @@ class ListingAdmin(RowPage, SellerAdmin):
         """A listing's life."""
         variation = obj.variation
         syncs = {one.facet: one for one in Sync.objects.filter(listing=obj)}
-        wanted = wanted_values(variation, variation.product)
+        offer = stock.offers(obj.seller_id, [variation.pk])[obj.connection_id, variation.pk]
+        wanted = wanted_values(variation, variation.product, offer)
         issues = list(Issue.objects.filter(listing=obj).order_by("-id")[:200])
         draft = Translator(obj.connection).draft(variation)
         return {
@@ -212,6 +213,8 @@ class ListingAdmin(RowPage, SellerAdmin):
                 for facet in Facet
                 if facet in syncs
             ],
+            "offer": offer,
+            "holds": holds.of_listing(obj),
             "events": ListingEvent.objects.filter(listing=obj).select_related("load").order_by("-id")[:100],
             "open_issues": [_with_words(one) for one in issues if one.closed_at is None],
             "closed_issues": [_with_words(one) for one in issues if one.closed_at is not None],

@@ -20,11 +20,11 @@ from catalog.models import Product, Variation
 from hub import tenancy
 from hub.panels import Panel, panel
 from hub.portal import portal_site
-from marketplaces import hints, services, showing
+from marketplaces import hints, services, showing, stock
 from marketplaces.admin import sending
 from marketplaces.admin.pages import back, mine
 from marketplaces.contract import ContentPublisher, Facet, Matcher
-from marketplaces.desired import Translator, sale_price, sellable
+from marketplaces.desired import Translator, sale_price
 from marketplaces.models import Connection, Issue, Listing, Load, Sync
 
 ACCOUNT, STATE = "on", "listing"
@@ -177,7 +177,8 @@ class Line:
     variation: Variation
     listing: Listing | None
     wanted: dict[str, str]
-    """The values the ERP wants, by facet, as people read them."""
+    """The values that should be there, by facet, as people read them."""
+    offer: stock.Offer
     syncs: dict[str, Sync]
     hints: list[tuple[hints.Hint, str]]
     """What is wrong: (our words, the marketplace's own)."""
@@ -220,6 +221,7 @@ def places(product: Product) -> list[Place]:
     said: dict[int, list[Issue]] = {}
     for issue in Issue.objects.filter(listing_id__in=by_id, closed_at__isnull=True):
         said.setdefault(issue.listing_id, []).append(issue)
+    offers = stock.offers(product.seller_id, [one.pk for one in variations])
     found = []
     for connection in Connection.objects.filter(seller_id=product.seller_id).select_related("marketplace"):
         description = connection.marketplace.description
@@ -240,20 +242,22 @@ def places(product: Product) -> list[Place]:
                 is_ready = not issues
                 if not wrong:
                     wrong = [(hints.hint(one.kind, one.field, one.params), "") for one in issues]
-            lines.append(Line(variation, listing, wanted_values(variation, product), own, wrong, is_ready))
+            offer = offers[connection.pk, variation.pk]
+            wanted = wanted_values(variation, product, offer)
+            lines.append(Line(variation, listing, wanted, offer, own, wrong, is_ready))
         found.append(Place(connection, lines, description.offers(Matcher)))
     return found
 
 
-def wanted_values(variation: Variation, product: Product) -> dict[str, str]:
-    """Return the price and quantity that should be at every marketplace now, for people."""
+def wanted_values(variation: Variation, product: Product, offer: stock.Offer) -> dict[str, str]:
+    """Return the price and quantity that should be at a marketplace now, for people."""
     price, list_price = sale_price(
         product.price if variation.price is None else variation.price,
         product.promotional_price if variation.promotional_price is None else variation.promotional_price,
     )
     return {
         Facet.PRICE: showing.synced(Facet.PRICE, f"{price:.2f}/{list_price:.2f}"),
-        Facet.STOCK: showing.synced(Facet.STOCK, str(sellable(variation.qty, product.status))),
+        Facet.STOCK: showing.synced(Facet.STOCK, str(offer.published)),
     }
 
 

@@ -61,9 +61,8 @@ BEGIN
     WITH wanted AS MATERIALIZED (
         SELECT l.id, q.published = 0 AS to_zero
         FROM marketplaces_listing l
-        JOIN marketplaces_connection a ON a.id = l.connection_id
         JOIN marketplaces_offer q ON q.connection_id = l.connection_id AND q.variation_id = l.variation_id
-        WHERE l.variation_id = ANY(variations) AND a.hold_stock
+        WHERE l.variation_id = ANY(variations)
     ), marked AS ({_MARK}
 END $$;
 """
@@ -146,14 +145,15 @@ _MARKED = """
 """
 
 # A figure accounts for every order the ERP acknowledged before, and, by as much as it fell, for the orders
-# the ERP has in its hands, oldest first. Holds that move mark by themselves.
+# the ERP has in its hands, oldest first. Orders canceled meanwhile use up their part of the fall. Holds
+# that move mark by themselves.
 VARIATIONS = f"""
 CREATE OR REPLACE FUNCTION marketplaces_mark_variations() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     woken_lanes bigint;
     holds boolean := EXISTS (
         SELECT FROM marketplaces_hold
-        WHERE seller_id IN (SELECT DISTINCT seller_id FROM new_rows) AND held > 0
+        WHERE seller_id IN (SELECT DISTINCT seller_id FROM new_rows) AND (held > 0 OR given > accounted)
     );
     accounted_for bigint[] := '{{}}';
 BEGIN
@@ -162,19 +162,19 @@ BEGIN
             SELECT n.id, o.qty - n.qty AS fall FROM new_rows n JOIN old_rows o USING (id)
             WHERE n.qty <> o.qty OR (o.figure_awaited AND NOT n.figure_awaited)
         ), waiting AS MATERIALIZED (
-            SELECT h.id, told.fall, h.taken > h.accounted AS is_taken,
-                   sum(greatest(h.taken, h.given) - h.accounted)
+            SELECT h.id, told.fall, h.held AS held_before, h.taken > h.accounted AS is_taken,
+                   sum(h.given - h.accounted)
                    OVER (PARTITION BY h.variation_id ORDER BY h.taken <= h.accounted, h.id) AS units
-            FROM told JOIN marketplaces_hold h ON h.variation_id = told.id
-            WHERE h.held > 0 AND greatest(h.taken, h.given) > h.accounted
+            FROM told JOIN marketplaces_hold h ON h.variation_id = told.id AND h.given > h.accounted
         ), settled AS (
             UPDATE marketplaces_hold h
             SET accounted = CASE WHEN w.is_taken THEN h.taken ELSE h.given END,
                 accounted_at = clock_timestamp()
             FROM waiting w WHERE h.id = w.id AND (w.is_taken OR w.units <= w.fall)
-            RETURNING h.variation_id
+            RETURNING h.variation_id, w.held_before <> h.held AS is_marked
         )
-        SELECT coalesce(array_agg(variation_id), '{{}}') INTO accounted_for FROM settled;
+        SELECT coalesce(array_agg(variation_id) FILTER (WHERE is_marked), '{{}}') INTO accounted_for
+        FROM settled;
     END IF;
     WITH changed AS MATERIALIZED (
         SELECT n.id AS variation_id,

@@ -102,7 +102,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='hold',
-            index=models.Index(condition=models.Q(('held__gt', 0)), fields=['variation'], include=('held',), name='marketplaces_hold_of_variation'),
+            index=models.Index(condition=models.Q(('held__gt', 0), ('given__gt', models.F('accounted')), _connector='OR'), fields=['variation'], name='marketplaces_hold_of_variation'),
         ),
         migrations.AddIndex(
             model_name='hold',
@@ -114,6 +114,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='hold',
+            index=models.Index(condition=models.Q(('held__gt', 0), ('given__gt', models.F('accounted')), _connector='OR'), fields=['seller'], name='marketplaces_hold_waiting'),
+        ),
+        migrations.AddIndex(
+            model_name='hold',
             index=models.Index(models.F('seller'), models.OrderBy(models.F('id'), descending=True), name='marketplaces_hold_newest'),
         ),
         migrations.AddConstraint(
@@ -122,7 +126,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='hold',
-            constraint=models.CheckConstraint(condition=models.Q(('accounted__gte', 0), ('given__gte', 0), ('quantity__gte', 0), ('released__gte', 0), ('taken__gte', 0)), name='marketplaces_hold_not_negative'),
+            constraint=models.CheckConstraint(condition=models.Q(('accounted__gte', 0), ('given__gte', models.F('taken')), ('quantity__gte', 0), ('released__gte', 0), ('taken__gte', 0)), name='marketplaces_hold_not_negative'),
         ),
         migrations.AddConstraint(
             model_name='hold',

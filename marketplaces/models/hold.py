@@ -43,7 +43,7 @@ class Hold(models.Model):
     version = models.IntegerField(default=1)
     """The version of the order's queue entry from which on the ERP is told of this quantity."""
     given = models.IntegerField(default=0, db_default=0)
-    """Units in an order the ERP was handed by the queue."""
+    """Units in an order the queue handed to the ERP, acknowledged or not."""
     taken = models.IntegerField(default=0, db_default=0)
     """Units in an order the ERP acknowledged."""
     taken_at = models.DateTimeField(_("taken by the ERP"), null=True, blank=True)
@@ -80,7 +80,9 @@ class Hold(models.Model):
                 fields=["variation", "order_code"], name="marketplaces_hold_once_per_order"
             ),
             models.CheckConstraint(
-                condition=Q(quantity__gte=0, given__gte=0, taken__gte=0, accounted__gte=0, released__gte=0),
+                condition=Q(
+                    quantity__gte=0, taken__gte=0, accounted__gte=0, released__gte=0, given__gte=F("taken")
+                ),
                 name="marketplaces_hold_not_negative",
             ),
             models.CheckConstraint(
@@ -89,17 +91,22 @@ class Hold(models.Model):
             ),
         ]
         indexes = [
-            # The view marketplaces_offer: what is held of a variation.
+            # The view marketplaces_offer: what is held of a variation; the marks: what a figure accounts for.
             models.Index(
                 fields=["variation"],
-                include=["held"],
                 name="marketplaces_hold_of_variation",
-                condition=Q(held__gt=0),
+                condition=Q(held__gt=0) | Q(given__gt=F("accounted")),
             ),
             # The triggers of an order: its holds.
             models.Index(fields=["seller", "order_code"], name="marketplaces_hold_of_order"),
-            # The portal's list of what is held now; "does this seller hold anything?" in the marks.
+            # The portal's list of what is held now.
             models.Index(F("seller"), F("id"), name="marketplaces_hold_open", condition=Q(held__gt=0)),
+            # The marks: does a figure of this seller concern any hold?
+            models.Index(
+                fields=["seller"],
+                name="marketplaces_hold_waiting",
+                condition=Q(held__gt=0) | Q(given__gt=F("accounted")),
+            ),
             # The portal's list of all.
             models.Index(F("seller"), F("id").desc(), name="marketplaces_hold_newest"),
         ]

@@ -1,7 +1,7 @@
 """Orders hold stock: whatever changes an order, its items or what the ERP has of it keeps its holds in step.
 
 What an order takes is held from the moment it is stored, unless it came in shipped, delivered or canceled
-already. A canceled one takes nothing, and starts afresh should it come back to life.
+already. A canceled one takes nothing; should it come back to life, the ERP's quantity accounts for none of it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ HOLD = """
 CREATE FUNCTION orders_hold(orders bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     WITH known AS MATERIALIZED (
-        SELECT h.id, h.quantity, coalesce(q.version, 0) + 1 AS version, o.status_type = 'CANCELED' AS is_over,
-               CASE WHEN o.status_type <> 'CANCELED'
-                    THEN (SELECT sum(i.quantity) FROM orders_orderitem i
+        SELECT h.id, h.quantity, coalesce(q.version, 0) + 1 AS version,
+               CASE WHEN o.status_type = 'CANCELED' THEN 0
+                    ELSE (SELECT coalesce(sum(i.quantity), 0) FROM orders_orderitem i
                           WHERE i.order_id = o.id AND i.sku = v.sku) END AS takes
         FROM orders_order o
         JOIN marketplaces_hold h ON h.seller_id = o.seller_id AND h.order_code = o.code
@@ -25,12 +25,12 @@ BEGIN
         WHERE o.id = ANY(orders)
     )
     UPDATE marketplaces_hold h
-    SET quantity = coalesce(k.takes, 0),
+    SET quantity = k.takes,
         version = CASE WHEN k.takes > k.quantity THEN k.version ELSE h.version END,
-        given = CASE WHEN k.is_over THEN 0 ELSE h.given END,
-        taken = CASE WHEN k.is_over THEN 0 ELSE h.taken END,
-        accounted = CASE WHEN k.is_over THEN 0 ELSE h.accounted END
-    FROM known k WHERE h.id = k.id AND coalesce(k.takes, 0) <> k.quantity;
+        given = CASE WHEN k.quantity = 0 THEN 0 ELSE h.given END,
+        taken = CASE WHEN k.quantity = 0 THEN 0 ELSE h.taken END,
+        accounted = CASE WHEN k.quantity = 0 THEN 0 ELSE h.accounted END
+    FROM known k WHERE h.id = k.id AND k.takes <> k.quantity;
 
     INSERT INTO marketplaces_hold
         (seller_id, variation_id, connection_id, order_code, placed_at, quantity, version, created_at)
@@ -47,10 +47,14 @@ BEGIN
 END $$;
 """
 
+# An order that has lost all its items is in the middle of getting new ones.
 ITEMS = """
 CREATE FUNCTION orders_hold_items() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM orders_hold(array(SELECT DISTINCT order_id FROM changed_rows));
+    PERFORM orders_hold(array(
+        SELECT DISTINCT c.order_id FROM changed_rows c
+        WHERE EXISTS (SELECT FROM orders_orderitem i WHERE i.order_id = c.order_id)
+    ));
     RETURN NULL;
 END $$;
 """
@@ -74,10 +78,11 @@ BEGIN
     IF NEW.acknowledged_version > OLD.acknowledged_version THEN
         PERFORM FROM catalog_variation WHERE id IN (
             SELECT variation_id FROM marketplaces_hold
-            WHERE seller_id = of_seller AND order_code = of_code AND quantity > taken
+            WHERE seller_id = of_seller AND order_code = of_code AND greatest(quantity, given) > taken
         ) ORDER BY sku FOR NO KEY UPDATE;
-        UPDATE marketplaces_hold SET given = quantity, taken = quantity, taken_at = clock_timestamp()
-        WHERE seller_id = of_seller AND order_code = of_code AND quantity > taken
+        UPDATE marketplaces_hold
+        SET given = greatest(quantity, given), taken = greatest(quantity, given), taken_at = clock_timestamp()
+        WHERE seller_id = of_seller AND order_code = of_code AND greatest(quantity, given) > taken
           AND (version <= NEW.acknowledged_version OR NEW.acknowledged_version = NEW.version);
         UPDATE catalog_variation SET figure_awaited = true
         WHERE NOT figure_awaited AND id IN (

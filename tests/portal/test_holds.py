@@ -40,7 +40,7 @@ def test_a_listings_page_shows_the_sum_and_the_orders_that_hold(
 ) -> None:
     Connection.objects.filter(pk=stall.connection.pk).update(stock_reserve=1)
     page = text(vera, "marketplaces_listing_change", stall.listing("PAN-1").pk)
-    assert "ERP diz 10, segurados 2, reserva 1 → publicados 7" in " ".join(page.split())
+    assert "ERP diz 10, segurados 2, margem 1 → publicados 7" in " ".join(page.split())
     assert held.order_code in page
     assert release_url(held) not in page
     product = text(vera, "catalog_product_change", held.variation.product_id)

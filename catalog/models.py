@@ -189,6 +189,11 @@ class Variation(models.Model):
     product = models.ForeignKey(Product, models.CASCADE, related_name="variations", verbose_name=_("product"))
     sku = models.CharField(_("SKU"), max_length=100)
     qty = models.IntegerField(_("quantity"), default=0)
+    figure_awaited = models.BooleanField(default=False, db_default=False)
+    """True while somebody must hear the ERP's next quantity even if it is the same as before.
+
+    Whoever waits sets it; the next quantity the ERP sends clears it, and the triggers see that.
+    """
     ean = models.CharField(_("GTIN/EAN"), max_length=30, blank=True)
     price = money(_("price (from)"))
     promotional_price = money(_("price (for)"))

@@ -100,7 +100,10 @@ def _drafts(translator: Translator, dues: Sequence[Due]) -> dict[int, Draft]:
     variations = Variation.objects.select_related("product").in_bulk([due.variation_id for due in dues])
     return {
         due.listing_id: translator.draft(
-            variations[due.variation_id], remote_id=due.remote_id, catalogue_id=due.catalogue_id
+            variations[due.variation_id],
+            remote_id=due.remote_id,
+            catalogue_id=due.catalogue_id,
+            quantity=due.quantity,
         )
         for due in dues
         if due.variation_id in variations

@@ -7,7 +7,7 @@ that cannot be done. Used by the send, the ingest answer and the product page al
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from catalog.models import Category, Product, Variation
@@ -44,11 +44,6 @@ def said_price(variation: Variation, product: Product) -> pricing.Price:
     )
 
 
-def sellable(quantity: int, status: str) -> int:
-    """Return what may be sold: nothing of a disabled product."""
-    return quantity if status == Product.Status.ENABLED else 0
-
-
 @dataclass(frozen=True, slots=True)
 class Draft:
     """One variation as it would be sent, with every reason why it cannot be."""
@@ -82,8 +77,10 @@ class Translator:
         self._rules = price_rules.current(connection.pk)[1]
         self._names: dict[str, str] | None = None
 
-    def draft(self, variation: Variation, *, remote_id: str = "", catalogue_id: str = "") -> Draft:
-        """Translate one variation (its product loaded) and check it."""
+    def draft(
+        self, variation: Variation, *, remote_id: str = "", catalogue_id: str = "", quantity: int = 0
+    ) -> Draft:
+        """Translate one variation (its product loaded) and check it; only a sending says what is offered."""
         product = variation.product
         remote = self._category_of(product)
         issues: list[Issue] = []
@@ -102,8 +99,11 @@ class Translator:
             attributes = self._attributes(remote, schema, product, variation)
         said = said_price(variation, product)
         price = self._rules.price_of(variation.sku, product.sku, product.category_codes, said)
-        item = _item(
-            variation, product, remote.remote_id if remote else "", attributes, remote_id, catalogue_id, price
+        item = replace(
+            _item(variation, product, remote.remote_id if remote else "", attributes, price),
+            remote_id=remote_id,
+            catalogue_id=catalogue_id,
+            quantity=quantity,
         )
         # What does not depend on the category is checked even without one, so that all faults show at once.
         issues.extend(validator.check(item, schema or CategorySchema("")))
@@ -197,15 +197,13 @@ def _item(
     product: Product,
     category_id: str,
     attributes: Mapping[str, str],
-    remote_id: str,
-    catalogue_id: str,
     price: pricing.Price,
 ) -> ContentItem:
     simple = variation.sku == product.sku
     return ContentItem(
         sku=variation.sku,
         parent_sku=product.sku,
-        remote_id=remote_id,
+        remote_id="",
         title=" ".join(product.name.split()),
         description=product.description,
         brand=product.brand.strip(),
@@ -220,8 +218,7 @@ def _item(
         length_cm=_own(variation.length, product.length),
         price=price.price,
         list_price=price.list_price,
-        quantity=sellable(variation.qty, product.status),
-        catalogue_id=catalogue_id,
+        quantity=0,
     )
 
 

@@ -42,7 +42,7 @@ class Due:
     catalogue_id: str
     load_id: int | None
     quantity: int
-    product_status: str
+    """What the listing offers (`marketplaces_offer`): nothing of a disabled product."""
     price: Decimal | None
     promotional_price: Decimal | None
     product_sku: str
@@ -56,23 +56,33 @@ _TAKE = """
 SELECT s.listing_id, s.wanted_version,
        s.sent_version > greatest(s.confirmed_version, s.refused_version),
        s.confirmed_value, s.failures, l.variation_id, v.sku, l.intent, l.mode, l.state, l.remote_id,
-       l.catalogue_id, l.load_id, v.qty, p.status, coalesce(v.price, p.price),
+       l.catalogue_id, l.load_id, q.published, coalesce(v.price, p.price),
        coalesce(v.promotional_price, p.promotional_price), p.sku, p.category_codes,
        coalesce(nullif(s.agreed_value, ''), s.confirmed_value), s.confirmed_version
 FROM marketplaces_sync s
 JOIN marketplaces_listing l ON l.id = s.listing_id
 JOIN catalog_variation v ON v.id = l.variation_id
 JOIN catalog_product p ON p.id = v.product_id
-WHERE s.connection_id = %s AND s.facet = %s AND s.due_at <= now() AND s.submission_id IS NULL
+JOIN marketplaces_offer q ON q.connection_id = l.connection_id AND q.variation_id = l.variation_id
+WHERE s.connection_id = %s AND s.facet = %s AND s.due_at <= now() AND s.submission_id IS NULL AND {which}
 ORDER BY s.due_at, s.listing_id LIMIT %s
 """
+_TAKE_ZEROS = _TAKE.format(which="s.to_zero")
+_TAKE_OTHERS = _TAKE.format(which="NOT s.to_zero")
 
 
 def take_due(connection_id: int, facet: Facet, limit: int) -> list[Due]:
-    """Return the rows of a facet that have waited longest, with the values wanted at this moment."""
+    """Return the rows of a facet that have waited longest, with the values wanted at this moment.
+
+    Quantities that fell to nothing come before all others.
+    """
+    found: list[Due] = []
     with database.cursor() as cursor:
-        cursor.execute(_TAKE, [connection_id, facet.value, limit])
-        return [Due(*row) for row in cursor.fetchall()]
+        for statement in (_TAKE_ZEROS, _TAKE_OTHERS) if facet is Facet.STOCK else (_TAKE_OTHERS,):
+            if len(found) < limit:
+                cursor.execute(statement, [connection_id, facet.value, limit - len(found)])
+                found += [Due(*row) for row in cursor.fetchall()]
+    return found
 
 
 _WITH_ROWS = "FROM jsonb_to_recordset(%s::jsonb) AS d(listing_id bigint, version int, value text) "

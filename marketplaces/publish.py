@@ -22,7 +22,6 @@ from marketplaces.contract import (
     StockPublisher,
     Verdict,
 )
-from marketplaces.desired import sellable
 from marketplaces.engine import Turn
 from marketplaces.ledger import Due
 from marketplaces.models import Issue as StoredIssue
@@ -57,8 +56,7 @@ def run_stock(turn: Turn) -> timedelta:
 
 
 def _stock_item(due: Due) -> tuple[StockItem, str]:
-    quantity = sellable(due.quantity, due.product_status)
-    return StockItem(due.sku, due.remote_id, quantity), str(quantity)
+    return StockItem(due.sku, due.remote_id, due.quantity), str(due.quantity)
 
 
 def send(

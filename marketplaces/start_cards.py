@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
@@ -10,7 +13,7 @@ from django.utils.translation import gettext as _
 from hub import start_page
 from hub.counting import capped_words
 from hub.models import Seller
-from marketplaces.models import Connection, HeldPrice, Listing, Load
+from marketplaces.models import Connection, HeldPrice, Hold, Listing, Load
 
 UNDER_WAY = (Listing.State.WAITING, Listing.State.PROCESSING, Listing.State.CATALOGUING)
 NEWEST_LOADS = 5
@@ -81,6 +84,20 @@ def listing_cards(seller: Seller) -> list[start_page.Card]:
                 note=_("They move too far: approve or reject them"),
                 tone="warning",
             ),
+        )
+    old = Hold.objects.filter(
+        seller_id=seller.pk, held__gt=0, created_at__lt=timezone.now() - timedelta(days=1)
+    )
+    if old.exists():
+        cards.append(
+            start_page.Card(
+                title=_("Stock held for over a day"),
+                value=capped_words(old),
+                link=reverse("portal:marketplaces_hold_changelist") + "?age=day",
+                icon="inventory_2",
+                note=_("The ERP's quantity still does not account for these orders"),
+                tone="warning",
+            )
         )
     locked_out = Connection.objects.filter(
         seller_id=seller.pk, status=Connection.Status.NEEDS_CREDENTIALS

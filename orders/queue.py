@@ -157,6 +157,7 @@ def offer(seller: Seller, limit: int = 1, hide: int | None = None) -> list[Order
     return [one.order for one in lease(seller, limit, hide)]
 
 
+@begin_again
 def acknowledge(seller: Seller, code: str, *, receipt: UUID | None = None, current: bool = False) -> bool:
     """Take note that the ERP has an order; raises Unknown. False when there was nothing to take.
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
     UnfoldAdminPasswordWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
@@ -22,7 +23,7 @@ from unfold.widgets import (
 
 from hub import tenancy
 from hub.portal import SellerAdmin, portal_site
-from marketplaces import health, price_rules, services, showing
+from marketplaces import health, price_rules, services, showing, stock
 from marketplaces.admin.pages import RowPage, mine, to
 from marketplaces.contract import TaxonomySource
 from marketplaces.models import Connection, Exchange, Marketplace
@@ -94,6 +95,18 @@ class SwitchesForm(_ConnectionForm):
         field.input_formats = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
 
+class BuffersForm(_ConnectionForm):
+    """How much of the ERP's quantity one connection offers."""
+
+    class Meta:
+        model = Connection
+        fields = stock.BUFFERS
+        widgets = {
+            "hold_stock": UnfoldBooleanSwitchWidget,
+            **dict.fromkeys(stock.BUFFERS[1:], UnfoldAdminIntegerFieldWidget),
+        }
+
+
 class ConnectionAdmin(RowPage, SellerAdmin):
     """The connected accounts."""
 
@@ -115,6 +128,7 @@ class ConnectionAdmin(RowPage, SellerAdmin):
             **_card(numbers),
             "switches": SwitchesForm(instance=obj),
             "price_words": showing.rules(price_rules.current(obj.pk)[1]),
+            "buffers": BuffersForm(instance=obj),
             "exchanges": Exchange.objects.filter(seller_id=obj.seller_id, connection=obj).defer(
                 "request_body", "response_body"
             )[:8],
@@ -224,15 +238,30 @@ def set_switches(request: HttpRequest, pk: int) -> HttpResponse:
     # A form that is checked writes into its instance; the service must still see the values of before.
     form = SwitchesForm(request.POST, instance=_connection(request, pk))
     if not form.is_valid():
-        for field in form.errors:
-            messages.error(
-                request, f"{form[field].label}: {' '.join(str(one) for one in form.errors[field])}"
-            )
+        _tell_errors(request, form)
         return to("marketplaces_connection_change", pk)
     services.set_switches(connection=connection, **{name: form.cleaned_data[name] for name in SWITCHES})
     Connection.objects.filter(pk=pk).update(orders_since=form.cleaned_data["orders_since"])
     messages.success(request, _("Saved."))
     return to("marketplaces_connection_change", pk)
+
+
+@portal_site.page("marketplaces/<int:pk>/stock/", "connection_stock", needs="operate")
+@require_POST
+def set_buffers(request: HttpRequest, pk: int) -> HttpResponse:
+    """Change how much of the ERP's quantity is offered."""
+    form = BuffersForm(request.POST, instance=_connection(request, pk))
+    if form.is_valid():
+        stock.set_buffers(connection=form.instance)
+        messages.success(request, _("Saved."))
+    else:
+        _tell_errors(request, form)
+    return to("marketplaces_connection_change", pk)
+
+
+def _tell_errors(request: HttpRequest, form: forms.BaseForm) -> None:
+    for field in form.errors:
+        messages.error(request, f"{form[field].label}: {' '.join(str(one) for one in form.errors[field])}")
 
 
 @portal_site.page("marketplaces/<int:pk>/pause/", "connection_pause", needs="manage")

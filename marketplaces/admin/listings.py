@@ -17,8 +17,8 @@ from catalog.models import Variation
 from hub import tenancy
 from hub.counting import CAP, capped
 from hub.portal import ScopedRelatedFilter, SellerAdmin, portal_site
-from marketplaces import causes, held, hints, price_rules, showing
-from marketplaces.admin import sending
+from marketplaces import causes, held, hints, price_rules, showing, stock
+from marketplaces.admin import holds, sending
 from marketplaces.admin.pages import RowPage
 from marketplaces.admin.products import wanted_values
 from marketplaces.contract import Facet
@@ -204,7 +204,8 @@ class ListingAdmin(RowPage, SellerAdmin):
         variation = obj.variation
         syncs = {one.facet: one for one in Sync.objects.filter(listing=obj)}
         number, rules = price_rules.current(obj.connection_id)
-        wanted = wanted_values(variation, variation.product, rules)
+        offer = stock.offers(obj.seller_id, [variation.pk])[obj.connection_id, variation.pk]
+        wanted = wanted_values(variation, variation.product, rules, offer)
         issues = list(Issue.objects.filter(listing=obj).order_by("-id")[:200])
         draft = Translator(obj.connection).draft(variation)
         return {
@@ -215,6 +216,8 @@ class ListingAdmin(RowPage, SellerAdmin):
                 for facet in Facet
                 if facet in syncs
             ],
+            "offer": offer,
+            "holds": holds.of_listing(obj),
             "events": ListingEvent.objects.filter(listing=obj).select_related("load").order_by("-id")[:100],
             "open_issues": [_with_words(one) for one in issues if one.closed_at is None],
             "closed_issues": [_with_words(one) for one in issues if one.closed_at is not None],

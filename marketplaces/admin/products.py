@@ -20,11 +20,11 @@ from catalog.models import Product, Variation
 from hub import tenancy
 from hub.panels import Panel, panel
 from hub.portal import portal_site
-from marketplaces import held, hints, price_rules, services, showing
+from marketplaces import held, hints, price_rules, services, showing, stock
 from marketplaces.admin import sending
 from marketplaces.admin.pages import back, mine
 from marketplaces.contract import ContentPublisher, Facet, Matcher
-from marketplaces.desired import Translator, said_price, sellable
+from marketplaces.desired import Translator, said_price
 from marketplaces.models import Connection, HeldPrice, Issue, Listing, Load, Sync
 from marketplaces.pricing import Rules
 
@@ -179,6 +179,7 @@ class Line:
     listing: Listing | None
     wanted: dict[str, str]
     """The values that should be there, by facet, as people read them."""
+    offer: stock.Offer
     syncs: dict[str, Sync]
     hold: HeldPrice | None
     """The price that is kept back, if one is."""
@@ -224,6 +225,7 @@ def places(product: Product) -> list[Place]:
     said: dict[int, list[Issue]] = {}
     for issue in Issue.objects.filter(listing_id__in=by_id, closed_at__isnull=True):
         said.setdefault(issue.listing_id, []).append(issue)
+    offers = stock.offers(product.seller_id, [one.pk for one in variations])
     found = []
     for connection in Connection.objects.filter(seller_id=product.seller_id).select_related("marketplace"):
         description = connection.marketplace.description
@@ -246,20 +248,22 @@ def places(product: Product) -> list[Place]:
                 is_ready = not issues
                 if not wrong:
                     wrong = [(hints.hint(one.kind, one.field, one.params), "") for one in issues]
-            lines.append(
-                Line(variation, listing, wanted_values(variation, product, rules), own, hold, wrong, is_ready)
-            )
+            offer = offers[connection.pk, variation.pk]
+            wanted = wanted_values(variation, product, rules, offer)
+            lines.append(Line(variation, listing, wanted, offer, own, hold, wrong, is_ready))
         found.append(Place(connection, lines, description.offers(Matcher)))
     return found
 
 
-def wanted_values(variation: Variation, product: Product, rules: Rules) -> dict[str, str]:
+def wanted_values(
+    variation: Variation, product: Product, rules: Rules, offer: stock.Offer
+) -> dict[str, str]:
     """Return the price and quantity that should be at a marketplace now, for people."""
     said = said_price(variation, product)
     price = rules.price_of(variation.sku, product.sku, product.category_codes, said)
     return {
         Facet.PRICE: showing.synced(Facet.PRICE, price.text),
-        Facet.STOCK: showing.synced(Facet.STOCK, str(sellable(variation.qty, product.status))),
+        Facet.STOCK: showing.synced(Facet.STOCK, str(offer.published)),
     }
 
 

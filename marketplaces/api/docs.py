@@ -95,6 +95,17 @@ CONNECTION = _object(
         "account": TEXT,
         "status": _word(list(Connection.Status.values)),
         "sync": _object(dict.fromkeys(SWITCHES, FLAG)),
+        "stock": _object(
+            {
+                "hold": {
+                    **FLAG,
+                    "description": "Units sold and not in the ERP's quantity yet are held back.",
+                },
+                "reserve": {**COUNT, "description": "Units kept back."},
+                "percentage": {"type": "integer", "minimum": 1, "maximum": 100},
+                "most": {"type": "integer", "minimum": 1, "nullable": True},
+            }
+        ),
         "listings": _counts(list(Listing.State.values)),
         "last_answer_at": MOMENT,
         "last_problem": MAYBE,
@@ -114,6 +125,14 @@ LISTING = _object(
         "url": MAYBE,
         "load": {"type": "integer", "nullable": True},
         "corrected_at": MOMENT,
+        "quantity": _object(
+            {
+                "erp": {**COUNT, "description": "The ERP's own figure."},
+                "held": {**COUNT, "description": "Sold, and not accounted for in the ERP's figure yet."},
+                "reserved": {**COUNT, "description": "Kept back by the connection's buffers."},
+                "published": {**COUNT, "description": "What is offered there."},
+            }
+        ),
         **{facet.value: PRICE_FACET if facet is Facet.PRICE else FACET for facet in Facet},
         "issues": _list(ISSUE),
     }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from django.db.models import Count
 
 from hub.api.times import moment
-from marketplaces import held, hints, price_rules
+from marketplaces import held, hints, price_rules, stock
 from marketplaces.contract import Facet
 from marketplaces.desired import said_price
 from marketplaces.models import Connection, HeldPrice, Issue, Listing, Load, LoadItem, Sync
@@ -41,6 +42,12 @@ def connections(rows: Sequence[Connection]) -> list[dict[str, Any]]:
             "account": one.account_id,
             "status": one.status,
             "sync": {word: getattr(one, column) for word, column in SWITCHES.items()},
+            "stock": {
+                "hold": one.hold_stock,
+                "reserve": one.stock_reserve,
+                "percentage": one.stock_percentage,
+                "most": one.stock_most,
+            },
             "listings": {state: counts.get(one.pk, {}).get(state, 0) for state in Listing.State.values},
             "last_answer_at": moment(one.last_ok_at),
             "last_problem": one.last_error or None,
@@ -51,8 +58,12 @@ def connections(rows: Sequence[Connection]) -> list[dict[str, Any]]:
 
 
 def listings(rows: Sequence[Listing]) -> list[dict[str, Any]]:
-    """Describe listings (variation, product and connection loaded) with facets and open issues."""
+    """Describe listings (variation, product and connection loaded) with facets and open issues.
+
+    All are of one seller.
+    """
     ids = [one.pk for one in rows]
+    offers = stock.offers(rows[0].seller_id, {one.variation_id for one in rows}) if rows else {}
     facets: dict[int, dict[str, Any]] = {}
     syncs = list(Sync.objects.filter(listing_id__in=ids))
     holds = held.standing(one for one in syncs if one.facet == Facet.PRICE.value)
@@ -74,6 +85,7 @@ def listings(rows: Sequence[Listing]) -> list[dict[str, Any]]:
             "url": one.url or None,
             "load": one.load.number if one.load else None,
             "corrected_at": moment(one.corrected_at),
+            "quantity": asdict(offers[one.connection_id, one.variation_id]),
             **{facet.value: facets.get(one.pk, {}).get(facet.value) for facet in Facet},
             "issues": open_issues.get(one.pk, []),
         }

@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('hub', '0003_homologation'),
-        ('marketplaces', '0006_webhook_calls_step_aside'),
+        ('marketplaces', '0007_stock_zero_first'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from marketplaces.callbacks.models import Delivery, Subscription
 from marketplaces.models.account import Connection, Lane, Marketplace, Pace
 from marketplaces.models.exchange import Exchange
+from marketplaces.models.hold import Hold
 from marketplaces.models.listing import Issue, Listing, ListingEvent, Sync
 from marketplaces.models.load import Load, LoadItem, Submission
 from marketplaces.models.mapping import AttributeMap, CategoryMap, RemoteCategory
@@ -17,6 +18,7 @@ __all__ = [
     "Delivery",
     "Exchange",
     "HeldPrice",
+    "Hold",
     "Issue",
     "Lane",
     "Listing",

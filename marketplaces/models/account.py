@@ -10,13 +10,14 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import connection as database
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from catalog.models import MAX_QUANTITY
 from hub import vault
 from hub.models import Seller
 from marketplaces import registry
@@ -119,6 +120,33 @@ class Connection(models.Model):
         help_text=_("When the ERP's correction closes every error, send the listing again."),
     )
     accept_orders = models.BooleanField(_("accept new orders by themselves"), default=True)
+    hold_stock = models.BooleanField(
+        _("hold back what was sold"),
+        default=True,
+        db_default=True,
+        help_text=_("Units of orders the ERP's quantity does not account for yet are not offered here."),
+    )
+    stock_reserve = models.IntegerField(
+        _("units kept back"),
+        default=0,
+        db_default=0,
+        validators=[MinValueValidator(0), MaxValueValidator(MAX_QUANTITY)],
+        help_text=_("That many units are never offered here."),
+    )
+    stock_percentage = models.SmallIntegerField(
+        _("percentage offered"),
+        default=100,
+        db_default=100,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text=_("Of what is left after the units kept back, rounded up: the last unit stays on sale."),
+    )
+    stock_most = models.IntegerField(
+        _("most shown"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_QUANTITY)],
+        help_text=_("Never show more than this. Empty: no limit."),
+    )
     orders_since = models.DateTimeField(
         _("orders since"),
         null=True,
@@ -159,6 +187,18 @@ class Connection(models.Model):
                 name="marketplaces_connection_status_known",
             ),
             models.CheckConstraint(condition=~Q(name=""), name="marketplaces_connection_has_a_name"),
+            models.CheckConstraint(
+                condition=Q(stock_reserve__gte=0, stock_reserve__lte=MAX_QUANTITY),
+                name="marketplaces_connection_reserve_sane",
+            ),
+            models.CheckConstraint(
+                condition=Q(stock_percentage__gte=1, stock_percentage__lte=100),
+                name="marketplaces_connection_percentage_sane",
+            ),
+            models.CheckConstraint(
+                condition=Q(stock_most__isnull=True) | Q(stock_most__gte=1, stock_most__lte=MAX_QUANTITY),
+                name="marketplaces_connection_most_sane",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -100,6 +100,8 @@ class Sync(models.Model):
     confirmed_version = models.PositiveIntegerField(default=0)
     refused_version = models.PositiveIntegerField(default=0)
     due_at = models.DateTimeField(null=True, blank=True)
+    to_zero = models.BooleanField(default=False, db_default=False)
+    """True where the wanted quantity was nothing when it was marked: such rows go out before the others."""
     submission = models.ForeignKey(
         Submission, models.SET_NULL, null=True, blank=True, related_name="syncs", db_index=False
     )
@@ -151,6 +153,12 @@ class Sync(models.Model):
                 fields=["connection", "facet", "due_at"],
                 name="marketplaces_sync_due",
                 condition=Q(due_at__isnull=False, submission__isnull=True),
+            ),
+            # ledger.take_due: the quantities that fell to nothing, before all others.
+            models.Index(
+                fields=["connection", "due_at"],
+                name="marketplaces_sync_zero_first",
+                condition=Q(to_zero=True, due_at__isnull=False, submission__isnull=True),
             ),
             # publish.settle_submission: the rows that wait for one submission.
             models.Index(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -201,11 +201,11 @@ def _write(connection: Connection, taken: list[_Taken], now: datetime) -> None:
         if not one.is_new:
             one.order.save(update_fields=_CHANGEABLE)
     products = _products_of(connection.seller_id, taken)
-    _write_items(taken, products)
+    resold = _write_items(taken, products)
     OrderEvent.objects.bulk_create(
         [event for one in taken for event in _events_of(one, products, now)], batch_size=1000
     )
-    heard = [one.order.pk for one in taken if _interests_erp(one)]
+    heard = [one.order.pk for one in taken if _interests_erp(one) or one.order.pk in resold]
     queue.put(connection.seller_id, heard, now)
     news.created([one.order for one in taken if one.is_new])
     news.changed(
@@ -231,21 +231,36 @@ def _products_of(seller_id: int, taken: list[_Taken]) -> dict[str, str]:
     )
 
 
-def _write_items(taken: list[_Taken], products: Mapping[str, str]) -> None:
+def _write_items(taken: list[_Taken], products: Mapping[str, str]) -> set[int]:
+    """Write the items that differ; return the known orders that now take other units than before.
+
+    Triggers keep the holds in step, before the queue is told: see `orders_hold`.
+    """
     known: dict[int, list[OrderItem]] = defaultdict(list)
     for row in OrderItem.objects.filter(order_id__in=[one.order.pk for one in taken if not one.is_new]):
         known[row.order_id].append(row)
     new: list[OrderItem] = []
     gone: list[int] = []
+    resold: set[int] = set()
     for one in taken:
         wanted = [_item(one.order, place, item, products) for place, item in enumerate(one.remote.items)]
         held = known[one.order.pk]
         if [_essence(row) for row in held] != [_essence(row) for row in wanted]:
             gone += [row.pk for row in held]
             new += wanted
+            if not one.is_new and _units(held) != _units(wanted):
+                resold.add(one.order.pk)
     if gone:
         OrderItem.objects.filter(pk__in=gone).delete()
     OrderItem.objects.bulk_create(new, batch_size=1000)
+    return resold
+
+
+def _units(rows: Iterable[OrderItem]) -> Counter[str]:
+    units: Counter[str] = Counter()
+    for row in rows:
+        units[row.sku] += row.quantity
+    return units
 
 
 def _item(order: Order, place: int, item: RemoteItem, products: Mapping[str, str]) -> OrderItem:

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from hub.models import Seller
 from hub.refusals import Refusal, Unknown
+from hub.transactions import begin_again
 from marketplaces.contract import InvoiceNote, ShipmentNote
 from orders import flow, news, nfe, notices, queue, statuses
 from orders.errors import ForTestAccounts
@@ -226,6 +227,7 @@ def deliver(
     return order
 
 
+@begin_again
 def cancel(
     seller: Seller, code: str, *, reason: str = "", status_code: str = "", source: Source = Source.ERP
 ) -> Order:

@@ -1,0 +1,220 @@
+"""Whatever happens in whatever order: never more is offered than there is, and nothing is subtracted twice.
+
+An ERP with a shelf of its own plays against the hub. What it has taken out of the queue leaves its shelf;
+it may send its figure before it acknowledges an order, after it, or at any other moment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from catalog import services as catalogue
+from catalog.models import Variation
+from marketplaces import stock
+from marketplaces.contract import OrderStatus
+from marketplaces.models import Connection, Hold, Listing, Sync
+from orders import queue
+from orders import services as ordering
+from tests import make
+from tests.orders.make import PLACED, make_connection, remote_order
+
+pytestmark = pytest.mark.django_db
+
+SKU = "PAN-1"
+NAMES = ("Aqui", "Ali")
+units = st.integers(1, 3)
+
+
+@dataclass
+class Sold:
+    """One order, as the play's omniscient eye sees it."""
+
+    code: str
+    connection: Connection
+    remote_id: str
+    units: int
+    status: str = "APPROVED"
+    in_shelf: int = 0
+    """Units the ERP's shelf has already given to it."""
+    in_figure: int = 0
+    """Units that are out of the newest figure the hub has."""
+    moves: int = 0
+
+
+class Play(RuleBasedStateMachine):
+    """Shoppers, the ERP and the portal, each acting at any moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        Hold.objects.all().delete()
+        self.seller = make.make_seller(is_test=True)
+        product = make.make_product(self.seller, SKU, qty=20)
+        self.variation = Variation.objects.get(product_id=product.pk)
+        self.connections = [make_connection(self.seller, name) for name in NAMES]
+        for one in self.connections:
+            listing = Listing.objects.create(
+                seller=self.seller, connection=one, variation=self.variation, state=Listing.State.CONNECTED
+            )
+            Sync.objects.create(
+                listing=listing, facet="stock", connection=one, follows=True, due_at=timezone.now()
+            )
+        self.shelf = self.figure = 20
+        self.sold: list[Sold] = []
+        self.hands: list[tuple[Sold, int]] = []
+        """Orders the ERP was given, with the units it was told of."""
+
+    def alive(self) -> list[Sold]:
+        return [one for one in self.sold if one.status != "CANCELED"]
+
+    def tell(self, one: Sold) -> None:
+        """The marketplace tells an order's state."""
+        one.moves += 1
+        remote = remote_order(
+            one.remote_id, one.status, minutes=one.moves, skus=(SKU,), placed_at=PLACED + timedelta(minutes=1)
+        )
+        items = tuple(type(item)(**{**_fields(item), "quantity": one.units}) for item in remote.items)
+        told = type(remote)(**{**_fields(remote), "items": items})
+        ordering.import_orders(one.connection, [told, told])
+
+    @rule(place=st.integers(0, 1), number=units)
+    def a_shopper_buys(self, place: int, number: int) -> None:
+        remote_id = f"R{len(self.sold)}"
+        connection = self.connections[place]
+        one = Sold(f"{connection.name}-{remote_id}", connection, remote_id, number)
+        self.sold.append(one)
+        self.tell(one)
+
+    @precondition(lambda self: self.alive())
+    @rule(data=st.data())
+    def the_same_is_told_again(self, data: Any) -> None:
+        self.tell(data.draw(st.sampled_from(self.alive())))
+
+    @precondition(lambda self: self.alive())
+    @rule(data=st.data())
+    def a_shopper_cancels(self, data: Any) -> None:
+        one = data.draw(st.sampled_from(self.alive()))
+        one.status = OrderStatus.CANCELED.value
+        self.tell(one)
+
+    @precondition(lambda self: self.alive())
+    @rule(data=st.data(), number=units)
+    def an_order_changes(self, data: Any, number: int) -> None:
+        one = data.draw(st.sampled_from(self.alive()))
+        one.units = number
+        self.tell(one)
+
+    @rule()
+    def the_erp_looks_into_the_queue(self) -> None:
+        known = {one.code: one for one in self.sold}
+        for leased in queue.lease(self.seller, 100, 0):
+            one = known[leased.order.code]
+            self.hands.append((one, 0 if one.status == "CANCELED" else one.units))
+
+    @precondition(lambda self: self.hands)
+    @rule(figure_first=st.booleans())
+    def the_erp_takes_an_order(self, figure_first: bool) -> None:
+        """It gives units to the order, and acknowledges before or after it says so."""
+        one, wanted = self.hands.pop(0)
+        self.shelf -= wanted - one.in_shelf
+        one.in_shelf = wanted
+        if figure_first:
+            self.say()
+        queue.acknowledge(self.seller, one.code)
+
+    @rule(arrived=st.integers(0, 2))
+    def the_erp_says_its_figure(self, arrived: int) -> None:
+        self.shelf += arrived
+        self.say()
+
+    def say(self) -> None:
+        self.figure = max(0, self.shelf)
+        for one in self.sold:
+            one.in_figure = one.in_shelf
+        catalogue.set_stock(self.seller.pk, [{"sku": SKU, "qty": self.figure}])
+
+    @rule(
+        place=st.integers(0, 1),
+        holds=st.booleans(),
+        reserve=st.integers(0, 2),
+        percentage=st.sampled_from([1, 50, 100]),
+    )
+    def somebody_changes_what_is_offered(
+        self, place: int, holds: bool, reserve: int, percentage: int
+    ) -> None:
+        connection = self.connections[place]
+        connection.hold_stock = holds
+        connection.stock_reserve, connection.stock_percentage = reserve, percentage
+        stock.set_buffers(connection=connection)
+
+    def published(self) -> list[int]:
+        found = stock.offers(self.seller.pk, [self.variation.pk])
+        return [found[one.pk, self.variation.pk].published for one in self.connections]
+
+    def plain(self, free: int) -> list[int]:
+        """What the buffers leave of so many free units."""
+        return [
+            -(-max(0, free - one.stock_reserve) * one.stock_percentage // 100) for one in self.connections
+        ]
+
+    @invariant()
+    def nobody_offers_what_is_sold(self) -> None:
+        unaccounted = sum(max(0, one.units - one.in_figure) for one in self.alive())
+        for one, shown in zip(self.connections, self.published(), strict=True):
+            free = self.figure - unaccounted if one.hold_stock else self.figure
+            assert 0 <= shown <= max(0, free)
+
+    @invariant()
+    def what_differs_is_marked(self) -> None:
+        wanted = dict(zip((one.pk for one in self.connections), self.published(), strict=True))
+        for row in Sync.objects.filter(connection__in=self.connections):
+            assert row.due_at is not None or row.confirmed_value == str(wanted[row.connection_id])
+
+    @rule()
+    def the_lanes_run(self) -> None:
+        wanted = dict(zip((one.pk for one in self.connections), self.published(), strict=True))
+        for row in Sync.objects.filter(connection__in=self.connections):
+            Sync.objects.filter(listing=row.listing_id, facet="stock").update(
+                confirmed_version=row.wanted_version,
+                sent_version=row.wanted_version,
+                confirmed_value=str(wanted[row.connection_id]),
+                confirmed_at=timezone.now(),
+                due_at=None,
+            )
+
+    def teardown(self) -> None:
+        """The ERP takes all there is and says its figure once: then that is what everybody offers."""
+        self.the_erp_looks_into_the_queue()
+        while self.hands:
+            self.the_erp_takes_an_order(False)
+            self.the_erp_looks_into_the_queue()
+        self.say()
+        assert self.published() == self.plain(self.figure)
+        assert not Hold.objects.filter(held__gt=0).exists()
+
+
+def _fields(row: Any) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in row.__dataclass_fields__}
+
+
+@pytest.mark.django_db
+def test_never_more_is_offered_than_there_is_and_in_the_end_exactly_that() -> None:
+    from hypothesis.stateful import run_state_machine_as_test
+
+    run_state_machine_as_test(
+        Play,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            derandomize=True,
+        ),
+    )

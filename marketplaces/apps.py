@@ -43,7 +43,7 @@ def keep_rows(**kwargs: Any) -> None:
 
     for key in registry.KEYS:
         Marketplace.objects.get_or_create(key=key, defaults={"name": registry.get(key).label})
-    for what in ("exchanges", "deliveries"):
+    for what in ("exchanges", "deliveries", "lags"):
         Schedule.objects.get_or_create(
             name=f"forget old {what}",
             defaults={"func": f"marketplaces.tasks.forget_old_{what}", "schedule_type": Schedule.DAILY},

@@ -85,7 +85,7 @@ def _drain(
                 unchanged.append(row)
             else:
                 items[due.sku], rows[due.sku] = item, row
-        ledger.confirm(facet, unchanged)
+        ledger.skip(facet, unchanged)
         _refuse(turn, facet, StoredIssue.Origin.CHECK, priceless)
         if items:
             ledger.mark_sent(facet, list(rows.values()))

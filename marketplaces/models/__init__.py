@@ -8,14 +8,17 @@ from marketplaces.models.exchange import Exchange
 from marketplaces.models.listing import Issue, Listing, ListingEvent, Sync
 from marketplaces.models.load import Load, LoadItem, Submission
 from marketplaces.models.mapping import AttributeMap, CategoryMap, RemoteCategory
+from marketplaces.models.proof import KEPT, Lag, Passage
 
 __all__ = [
+    "KEPT",
     "AttributeMap",
     "CategoryMap",
     "Connection",
     "Delivery",
     "Exchange",
     "Issue",
+    "Lag",
     "Lane",
     "Listing",
     "ListingEvent",
@@ -23,6 +26,7 @@ __all__ = [
     "LoadItem",
     "Marketplace",
     "Pace",
+    "Passage",
     "RemoteCategory",
     "Submission",
     "Subscription",

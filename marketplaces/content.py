@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from catalog.models import Variation
 from hub.transactions import begin_again
-from marketplaces import ledger, publish, services, states, submissions
+from marketplaces import ledger, publish, reconnect, states, submissions
 from marketplaces.batches import batches
 from marketplaces.contract import (
     CategorySchema,
@@ -113,6 +113,11 @@ def _issues(due: Due, draft: Draft) -> tuple[Issue, ...]:
     return draft.issues
 
 
+def _as_sent(due: Due, item: ContentItem, link: str) -> ContentItem:
+    """An item as it goes out: with its link when it is to be associated, without any when published."""
+    return replace(item, catalogue_id=link if due.mode == Listing.Mode.ASSOCIATE else "")
+
+
 def digest(item: ContentItem) -> str:
     """Return a short fingerprint of what is published; price and stock have facets of their own."""
     words = asdict(item)
@@ -142,9 +147,8 @@ def _publish(turn: Turn, adapter: ContentPublisher, translator: Translator, dues
     sound = _match(turn, sound, drafts, links, by_id)
     items = [
         replace(
-            drafts[due.listing_id].item,
+            _as_sent(due, drafts[due.listing_id].item, links[due.listing_id]),
             remote_id=found[due.listing_id],
-            catalogue_id=links[due.listing_id] if due.mode == Listing.Mode.ASSOCIATE else "",
         )
         for due in sound
     ]
@@ -369,37 +373,16 @@ def _check_again(turn: Turn, translator: Translator, dues: Sequence[Due]) -> Non
     """The ERP changed refused products: close the errors that are gone, and mark what may be sent again.
 
     Our own check can be repeated; whether a marketplace's own reason still holds only a new send
-    tells, so any change counts as its correction.
+    tells, so any change of what was sent counts as its correction.
     """
     drafts = _drafts(translator, dues)
     still: list[Refusal] = []
-    corrected: list[int] = []
+    prints: dict[int, str] = {}
     for due in dues:
         draft = drafts.get(due.listing_id)
         if draft is None:
             continue
-        issues = _issues(due, draft)
-        if issues:
+        prints[due.listing_id] = digest(_as_sent(due, draft.item, due.catalogue_id))
+        if issues := _issues(due, draft):
             still.append(Refusal(due.listing_id, due.load_id, due.version, issues))
-        else:
-            corrected.append(due.listing_id)
-    _settle_check(turn, dues, still, corrected)
-
-
-@begin_again
-def _settle_check(
-    turn: Turn, dues: Sequence[Due], still: Sequence[Refusal], corrected: Sequence[int]
-) -> None:
-    connection = turn.connection
-    states.open_issues(connection.seller_id, connection.pk, Facet.CONTENT, StoredIssue.Origin.CHECK, still)
-    states.close_issues(corrected, Facet.CONTENT, StoredIssue.Closed.CORRECTED)
-    Listing.objects.filter(pk__in=corrected).update(corrected_at=timezone.now())
-    Listing.objects.filter(pk__in=[one.listing_id for one in still]).update(corrected_at=None)
-    ledger.clear(Facet.CONTENT, [(due.listing_id, due.version, "") for due in dues])
-    if corrected and connection.auto_reconnect:
-        services.start_load(
-            connection=connection,
-            action=Load.Action.RECONNECT,
-            listings=Listing.objects.filter(pk__in=corrected),
-            origin=Load.Origin.AUTOMATIC,
-        )
+    reconnect.settle_check(turn.connection, dues, still, reconnect.refused_there(prints))

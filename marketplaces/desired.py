@@ -17,6 +17,7 @@ from marketplaces.contract import (
     AttributeType,
     CategorySchema,
     ContentItem,
+    Facet,
     Issue,
     IssueKind,
 )
@@ -48,6 +49,19 @@ def sale_price(price: Decimal | None, promotional: Decimal | None) -> tuple[Deci
 def sellable(quantity: int, status: str) -> int:
     """Return what may be sold: nothing of a disabled product."""
     return quantity if status == Product.Status.ENABLED else 0
+
+
+def wanted_values(variation: Variation) -> dict[Facet, str]:
+    """Return the price and quantity that should be at every marketplace now, as sync rows write them."""
+    product = variation.product
+    price, list_price = sale_price(
+        product.price if variation.price is None else variation.price,
+        product.promotional_price if variation.promotional_price is None else variation.promotional_price,
+    )
+    return {
+        Facet.PRICE: f"{price:.2f}/{list_price:.2f}",
+        Facet.STOCK: str(sellable(variation.qty, product.status)),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import re_path
 
-from marketplaces.api import public_pages, rehub, sync_errors, views
+from marketplaces.api import drift, public_pages, rehub, sync_errors, views
 from marketplaces.callbacks import api as webhooks
 
 _WEBHOOK = r"^webhooks/(?P<id>[^/]+)"
@@ -13,6 +13,8 @@ urlpatterns = [
     re_path(r"^connections/?$", views.ConnectionsView.as_view()),
     re_path(r"^connections/(?P<name>[^/]+)/?$", views.ConnectionView.as_view()),
     re_path(r"^listings/?$", views.ListingsView.as_view()),
+    re_path(r"^listings/history/?$", drift.HistoryView.as_view()),
+    re_path(r"^listings/heal/?$", drift.HealView.as_view()),
     re_path(r"^loads/?$", views.LoadsView.as_view()),
     re_path(r"^loads/(?P<number>[0-9]{1,10})/?$", views.LoadView.as_view()),
     re_path(r"^loads/(?P<number>[0-9]{1,10})/items/?$", views.LoadItemsView.as_view()),

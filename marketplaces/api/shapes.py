@@ -10,7 +10,8 @@ from django.db.models import Count
 from hub.api.times import moment
 from marketplaces import hints
 from marketplaces.contract import Facet
-from marketplaces.models import Connection, Issue, Listing, Load, LoadItem, Sync
+from marketplaces.desired import wanted_values
+from marketplaces.models import Connection, Issue, Listing, Load, LoadItem, Passage, Sync
 
 
 def connections(rows: Sequence[Connection]) -> list[dict[str, Any]]:
@@ -48,9 +49,11 @@ def connections(rows: Sequence[Connection]) -> list[dict[str, Any]]:
 def listings(rows: Sequence[Listing]) -> list[dict[str, Any]]:
     """Describe listings (variation, product and connection loaded) with facets and open issues."""
     ids = [one.pk for one in rows]
+    wanted = {one.pk: wanted_values(one.variation) for one in rows}
     facets: dict[int, dict[str, Any]] = {}
     for sync in Sync.objects.filter(listing_id__in=ids):
-        facets.setdefault(sync.listing_id, {})[sync.facet] = _facet(sync)
+        value = wanted[sync.listing_id].get(Facet(sync.facet))
+        facets.setdefault(sync.listing_id, {})[sync.facet] = _facet(sync, value)
     open_issues = _by_listing(Issue.objects.filter(listing_id__in=ids, closed_at__isnull=True).order_by("id"))
     return [
         {
@@ -64,6 +67,8 @@ def listings(rows: Sequence[Listing]) -> list[dict[str, Any]]:
             "url": one.url or None,
             "load": one.load.number if one.load else None,
             "corrected_at": moment(one.corrected_at),
+            "gone": one.gone_as or None,
+            "gone_at": moment(one.gone_at),
             **{facet.value: facets.get(one.pk, {}).get(facet.value) for facet in Facet},
             "issues": open_issues.get(one.pk, []),
         }
@@ -71,10 +76,43 @@ def listings(rows: Sequence[Listing]) -> list[dict[str, Any]]:
     ]
 
 
-def _facet(sync: Sync) -> dict[str, Any]:
+def histories(rows: Sequence[Listing]) -> list[dict[str, Any]]:
+    """Describe the ways of the listings' values to their marketplaces, newest first."""
+    ways: dict[tuple[int, str], list[dict[str, Any]]] = {}
+    kept = Passage.objects.filter(listing_id__in=[one.pk for one in rows])
+    for passage in kept.order_by("-settled_at", "-version"):
+        ways.setdefault((passage.listing_id, passage.facet), []).append(_way(passage))
+    return [
+        {
+            "sku": one.variation.sku,
+            "product_sku": one.variation.product.sku,
+            "connection": one.connection.name,
+            **{facet.value: ways.get((one.pk, facet.value), []) for facet in Facet},
+        }
+        for one in rows
+    ]
+
+
+def _way(passage: Passage) -> dict[str, Any]:
+    return {
+        "value": passage.value or None if passage.facet != Facet.CONTENT.value else None,
+        "outcome": passage.outcome,
+        "why": passage.why or "catalogue",
+        "by": passage.cause or None,
+        "superseded": passage.skipped,
+        "received_at": moment(passage.received_at),
+        "queued_at": moment(passage.queued_at),
+        "sent_at": moment(passage.sent_at),
+        "settled_at": moment(passage.settled_at),
+        "seen_at": moment(passage.seen_at),
+    }
+
+
+def _facet(sync: Sync, wanted: str | None) -> dict[str, Any]:
     """The four stamps: received, queued, sent, seen."""
     return {
         "state": facet_state(sync),
+        "wanted": wanted,
         "sent": sync.sent_value or None,
         "confirmed": sync.confirmed_value or None,
         "seen": sync.seen_value or None,
@@ -84,11 +122,16 @@ def _facet(sync: Sync) -> dict[str, Any]:
         "confirmed_at": moment(sync.confirmed_at),
         "seen_at": moment(sync.seen_at),
         "superseded": sync.superseded,
+        "why": sync.asked_by or "catalogue",
+        "drift": sync.drift or None,
+        "frozen_at": moment(sync.frozen_at),
     }
 
 
 def facet_state(sync: Sync) -> str:
     """Return one word for where a facet stands; there is a word for every case."""
+    if sync.frozen_at is not None:
+        return "frozen"
     if sync.submission_id is not None:
         return "sent"
     if sync.due_at is not None:

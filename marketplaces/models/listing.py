@@ -214,6 +214,11 @@ class Sync(models.Model):
     def __str__(self) -> str:
         return f"{self.listing_id}/{self.facet}"
 
+    @property
+    def asked_by(self) -> str:
+        """What asked for the wanted value; empty where the catalogue did."""
+        return self.why if self.why_version == self.wanted_version else ""
+
 
 class ListingEvent(models.Model):
     """One step in the life of a listing, kept for its history page."""

@@ -6,6 +6,7 @@ from marketplaces import start_cards
 from marketplaces.admin import (
     callbacks,
     connections,
+    differences,
     errors,
     exchanges,
     listings,
@@ -13,11 +14,13 @@ from marketplaces.admin import (
     mappings,
     products,
     staff,
+    synchronisation,
 )
 
 __all__ = [
     "callbacks",
     "connections",
+    "differences",
     "errors",
     "exchanges",
     "listings",
@@ -26,4 +29,5 @@ __all__ = [
     "products",
     "staff",
     "start_cards",
+    "synchronisation",
 ]

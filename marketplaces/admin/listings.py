@@ -19,10 +19,10 @@ from hub.portal import ScopedRelatedFilter, SellerAdmin, portal_site
 from marketplaces import causes, hints, showing
 from marketplaces.admin import sending
 from marketplaces.admin.pages import RowPage
-from marketplaces.admin.products import wanted_values
+from marketplaces.admin.products import for_people
 from marketplaces.contract import Facet
 from marketplaces.desired import Translator
-from marketplaces.models import Exchange, Issue, Listing, ListingEvent, Load, Sync
+from marketplaces.models import Exchange, Issue, Listing, ListingEvent, Load, Passage, Sync
 
 FOLDER = "portal/marketplaces"
 KEPT = ("connection__id__exact", "cause", "corrected", "q")
@@ -201,7 +201,7 @@ class ListingAdmin(RowPage, SellerAdmin):
         """A listing's life."""
         variation = obj.variation
         syncs = {one.facet: one for one in Sync.objects.filter(listing=obj)}
-        wanted = wanted_values(variation, variation.product)
+        wanted = for_people(variation)
         issues = list(Issue.objects.filter(listing=obj).order_by("-id")[:200])
         draft = Translator(obj.connection).draft(variation)
         return {
@@ -212,6 +212,8 @@ class ListingAdmin(RowPage, SellerAdmin):
                 for facet in Facet
                 if facet in syncs
             ],
+            "ways": _ways(obj, issues),
+            "may_freeze": obj.state != Listing.State.DISCONNECTED,
             "events": ListingEvent.objects.filter(listing=obj).select_related("load").order_by("-id")[:100],
             "open_issues": [_with_words(one) for one in issues if one.closed_at is None],
             "closed_issues": [_with_words(one) for one in issues if one.closed_at is not None],
@@ -219,6 +221,21 @@ class ListingAdmin(RowPage, SellerAdmin):
             "exchanges": _exchanges(obj),
             "may_operate": tenancy.may(request, "operate"),
         }
+
+
+def _ways(listing: Listing, issues: list[Issue]) -> list[tuple[Any, list[tuple[Passage, list[str]]]]]:
+    """Return what is kept of each facet's values, newest first, the refused ones with their reasons."""
+    reasons: dict[tuple[str, int], list[str]] = {}
+    for issue in issues:
+        title = hints.hint(issue.kind, issue.field, issue.params).title
+        reasons.setdefault((issue.facet, issue.version), []).append(
+            f"{title} {issue.code} {issue.message}".strip()
+        )
+    kept: dict[str, list[tuple[Passage, list[str]]]] = {}
+    for one in Passage.objects.filter(listing=listing).order_by("-settled_at", "-version"):
+        said = reasons.get((one.facet, one.version), []) if one.outcome == Passage.Outcome.REFUSED else []
+        kept.setdefault(one.facet, []).append((one, list(dict.fromkeys(said))))
+    return [(showing.FACETS[facet], kept[facet]) for facet in Facet if facet in kept]
 
 
 def _with_words(issue: Issue) -> tuple[Issue, hints.Hint]:

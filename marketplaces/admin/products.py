@@ -24,7 +24,7 @@ from marketplaces import hints, services, showing
 from marketplaces.admin import sending
 from marketplaces.admin.pages import back, mine
 from marketplaces.contract import ContentPublisher, Facet, Matcher
-from marketplaces.desired import Translator, sale_price, sellable
+from marketplaces.desired import Translator, wanted_values
 from marketplaces.models import Connection, Issue, Listing, Load, Sync
 
 ACCOUNT, STATE = "on", "listing"
@@ -240,21 +240,14 @@ def places(product: Product) -> list[Place]:
                 is_ready = not issues
                 if not wrong:
                     wrong = [(hints.hint(one.kind, one.field, one.params), "") for one in issues]
-            lines.append(Line(variation, listing, wanted_values(variation, product), own, wrong, is_ready))
+            lines.append(Line(variation, listing, for_people(variation), own, wrong, is_ready))
         found.append(Place(connection, lines, description.offers(Matcher)))
     return found
 
 
-def wanted_values(variation: Variation, product: Product) -> dict[str, str]:
-    """Return the price and quantity that should be at every marketplace now, for people."""
-    price, list_price = sale_price(
-        product.price if variation.price is None else variation.price,
-        product.promotional_price if variation.promotional_price is None else variation.promotional_price,
-    )
-    return {
-        Facet.PRICE: showing.synced(Facet.PRICE, f"{price:.2f}/{list_price:.2f}"),
-        Facet.STOCK: showing.synced(Facet.STOCK, str(sellable(variation.qty, product.status))),
-    }
+def for_people(variation: Variation) -> dict[str, str]:
+    """Return the price and quantity that should be at every marketplace now, as people read them."""
+    return {facet: showing.synced(facet, value) for facet, value in wanted_values(variation).items()}
 
 
 @portal_site.page("listings/<int:pk>/send/<str:facet>/", "listing_send", needs="operate")

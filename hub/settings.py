@@ -276,6 +276,9 @@ HUB_ALLOW_PRIVATE_ADDRESSES = env.flag("HUB_ALLOW_PRIVATE_ADDRESSES", default=no
 HUB_ORDERS_POLL_SECONDS = env.number("HUB_ORDERS_POLL_SECONDS", 30)
 HUB_QUEUE_HIDE_SECONDS = env.number("HUB_QUEUE_HIDE_SECONDS", 300)
 HUB_EXCHANGE_DAYS = env.number("HUB_EXCHANGE_DAYS", 14)
+# Within how many seconds 95 of 100 values should reach a marketplace; and how long the measurements are kept.
+HUB_LAG_TARGETS = env.numbers("HUB_LAG_TARGETS", {"stock": 30, "price": 60, "content": 1800})
+HUB_LAG_DAYS = env.number("HUB_LAG_DAYS", 31)
 
 LOGGING = {
     "version": 1,

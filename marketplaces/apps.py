@@ -41,9 +41,12 @@ def keep_rows(**kwargs: Any) -> None:
     from marketplaces import registry
     from marketplaces.models import Marketplace
 
+    # Only the key is read: after a step back the table lacks the columns of later versions.
+    known = set(Marketplace.objects.values_list("key", flat=True))
     for key in registry.KEYS:
-        Marketplace.objects.get_or_create(key=key, defaults={"name": registry.get(key).label})
-    for what in ("exchanges", "deliveries"):
+        if key not in known:
+            Marketplace.objects.get_or_create(key=key, defaults={"name": registry.get(key).label})
+    for what in ("exchanges", "deliveries", "lags"):
         Schedule.objects.get_or_create(
             name=f"forget old {what}",
             defaults={"func": f"marketplaces.tasks.forget_old_{what}", "schedule_type": Schedule.DAILY},

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from django.utils import timezone
 
 from catalog.models import Variation
 from hub.transactions import begin_again
-from marketplaces import ledger, publish, services, states, submissions
+from marketplaces import ledger, publish, reconnect, states, submissions
 from marketplaces.batches import batches
 from marketplaces.contract import (
     CategorySchema,
@@ -117,6 +118,11 @@ def _issues(due: Due, draft: Draft) -> tuple[Issue, ...]:
     return draft.issues
 
 
+def _as_sent(due: Due, item: ContentItem, link: str) -> ContentItem:
+    """An item as it goes out: with its link when it is to be associated, without any when published."""
+    return replace(item, catalogue_id=link if due.mode == Listing.Mode.ASSOCIATE else "")
+
+
 def digest(item: ContentItem) -> str:
     """Return a short fingerprint of what is published; price and stock have facets of their own."""
     words = asdict(item)
@@ -144,12 +150,12 @@ def _publish(turn: Turn, adapter: ContentPublisher, translator: Translator, dues
     links = {due.listing_id: due.catalogue_id for due in sound}
     sound = _look_up_uncertain(turn, sound, found)
     sound = _match(turn, sound, drafts, links, by_id)
-    prices = _prices_there(due.listing_id for due in sound)
+    there = _terms_there(due.listing_id for due in sound)
     items = [
         replace(
-            _at_price(drafts[due.listing_id].item, prices.get(due.listing_id)),
+            _as_sent(due, drafts[due.listing_id].item, links[due.listing_id]),
             remote_id=found[due.listing_id],
-            catalogue_id=links[due.listing_id] if due.mode == Listing.Mode.ASSOCIATE else "",
+            **there.get(due.listing_id, {}),
         )
         for due in sound
     ]
@@ -163,19 +169,24 @@ def _publish(turn: Turn, adapter: ContentPublisher, translator: Translator, dues
     publish.send_halving(turn, items, adapter.publish_content, partial(_settle_batch, turn, rows, by_id))
 
 
-def _prices_there(listing_ids: Iterable[int]) -> dict[int, Price]:
-    """Return the prices in force: content sent again carries these, as new ones go the price lane's way.
+def _terms_there(listing_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """Return what content sent again carries: the prices in force, and of what is frozen what stands there.
 
-    Otherwise a reconnect would publish a price that waits for approval, or cut one by more than the
-    marketplace takes at once.
+    New prices go the price lane's way: otherwise a reconnect would publish a price that waits for
+    approval, or cut one by more than the marketplace takes at once.
     """
-    rows = Sync.objects.filter(listing_id__in=list(listing_ids), facet=Facet.PRICE.value)
-    texts = rows.exclude(confirmed_value="").values_list("listing_id", "confirmed_value")
-    return {listing_id: price for listing_id, text in texts if (price := Price.read(text))}
-
-
-def _at_price(item: ContentItem, there: Price | None) -> ContentItem:
-    return item if there is None else replace(item, price=there.price, list_price=there.list_price)
+    found: dict[int, dict[str, Any]] = {}
+    rows = Sync.objects.filter(listing_id__in=list(listing_ids)).exclude(confirmed_value="")
+    for row in rows.exclude(facet=Facet.CONTENT.value):
+        terms = found.setdefault(row.listing_id, {})
+        frozen = row.frozen_at is not None
+        is_seen = row.seen_at and row.confirmed_at and row.seen_at > row.confirmed_at
+        text = row.seen_value if frozen and is_seen else row.confirmed_value
+        if row.facet == Facet.PRICE.value and (price := Price.read(text)):
+            terms |= {"price": price.price, "list_price": price.list_price}
+        elif row.facet == Facet.STOCK.value and frozen:
+            terms["quantity"] = int(text)
+    return found
 
 
 def _note_first_sending(dues: Iterable[Due]) -> None:
@@ -389,37 +400,16 @@ def _check_again(turn: Turn, translator: Translator, dues: Sequence[Due]) -> Non
     """The ERP changed refused products: close the errors that are gone, and mark what may be sent again.
 
     Our own check can be repeated; whether a marketplace's own reason still holds only a new send
-    tells, so any change counts as its correction.
+    tells, so any change of what was sent counts as its correction.
     """
     drafts = _drafts(translator, dues)
     still: list[Refusal] = []
-    corrected: list[int] = []
+    prints: dict[int, str] = {}
     for due in dues:
         draft = drafts.get(due.listing_id)
         if draft is None:
             continue
-        issues = _issues(due, draft)
-        if issues:
+        prints[due.listing_id] = digest(_as_sent(due, draft.item, due.catalogue_id))
+        if issues := _issues(due, draft):
             still.append(Refusal(due.listing_id, due.load_id, due.version, issues))
-        else:
-            corrected.append(due.listing_id)
-    _settle_check(turn, dues, still, corrected)
-
-
-@begin_again
-def _settle_check(
-    turn: Turn, dues: Sequence[Due], still: Sequence[Refusal], corrected: Sequence[int]
-) -> None:
-    connection = turn.connection
-    states.open_issues(connection.seller_id, connection.pk, Facet.CONTENT, StoredIssue.Origin.CHECK, still)
-    states.close_issues(corrected, Facet.CONTENT, StoredIssue.Closed.CORRECTED)
-    Listing.objects.filter(pk__in=corrected).update(corrected_at=timezone.now())
-    Listing.objects.filter(pk__in=[one.listing_id for one in still]).update(corrected_at=None)
-    ledger.clear(Facet.CONTENT, [(due.listing_id, due.version, "") for due in dues])
-    if corrected and connection.auto_reconnect:
-        services.start_load(
-            connection=connection,
-            action=Load.Action.RECONNECT,
-            listings=Listing.objects.filter(pk__in=corrected),
-            origin=Load.Origin.AUTOMATIC,
-        )
+    reconnect.settle_check(turn.connection, dues, still, reconnect.refused_there(prints))

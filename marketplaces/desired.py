@@ -6,17 +6,18 @@ that cannot be done. Used by the send, the ingest answer and the product page al
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from catalog.models import Category, Product, Variation
-from marketplaces import price_rules, pricing, taxonomy, validator
+from marketplaces import price_rules, pricing, stock, taxonomy, validator
 from marketplaces.contract import (
     AttributeRule,
     AttributeType,
     CategorySchema,
     ContentItem,
+    Facet,
     Issue,
     IssueKind,
 )
@@ -42,6 +43,39 @@ def said_price(variation: Variation, product: Product) -> pricing.Price:
         product.price if variation.price is None else variation.price,
         product.promotional_price if variation.promotional_price is None else variation.promotional_price,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What should be at a marketplace now of one variation: by the price rules, the holds and the buffers."""
+
+    price: pricing.Price
+    rules_version: int
+    """The version of the price rules that says so; 0 where the connection has none."""
+    offer: stock.Offer
+
+    def value(self, facet: str) -> str:
+        """A facet's value as sync rows write it; empty for content, and where there is no price."""
+        if facet == Facet.PRICE:
+            return self.price.text if self.price.price else ""
+        return str(self.offer.published) if facet == Facet.STOCK else ""
+
+
+def wanted(seller_id: int, places: Collection[tuple[int, Variation]]) -> dict[tuple[int, int], Wanted]:
+    """Return what should be there of these (connection id, variation with its product), listed or not.
+
+    All are of one seller. The keys are (connection id, variation id).
+    """
+    offers = stock.offers(seller_id, {variation.pk for _connection, variation in places})
+    rules = {one: price_rules.current(one) for one in {connection for connection, _variation in places}}
+    found = {}
+    for connection, variation in places:
+        number, said = rules[connection]
+        product = variation.product
+        erp = said_price(variation, product)
+        price = said.price_of(variation.sku, product.sku, product.category_codes, erp)
+        found[connection, variation.pk] = Wanted(price, number, offers[connection, variation.pk])
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from django.utils import timezone
 from hub.models import User
 from hub.transactions import begin_again
 from marketplaces import engine, ledger, pricing
-from marketplaces.contract import Facet
 from marketplaces.models import HeldPrice, Lane, Sync
 from marketplaces.pricing import Price
 
@@ -63,7 +62,7 @@ def keep_back(seller_id: int, connection_id: int, kept: Iterable[Kept]) -> None:
     rows = sorted(kept, key=lambda one: one.listing_id)
     if not rows:
         return
-    ledger.refuse(Facet.PRICE, [(one.listing_id, one.version, "") for one in rows])
+    ledger.keep_back([(one.listing_id, one.version, one.wanted.text) for one in rows])
     standing: list[HeldPrice] = []
     fresh: list[Kept] = []
     for one in rows:
@@ -106,8 +105,12 @@ WHERE h.id = ANY(%s) AND h.seller_id = %s AND h.state = ANY(%s)
 RETURNING h.listing_id, h.connection_id
 """
 
+# What is frozen waits on: the approval is remembered, and the price goes out when it is released.
 _SEND = """
-UPDATE marketplaces_sync SET wanted_version = wanted_version + 1, failures = 0, due_at = now()
+UPDATE marketplaces_sync SET wanted_version = wanted_version + 1, failures = 0,
+    why = 'approved', why_version = wanted_version + 1,
+    due_at = CASE WHEN frozen_at IS NULL THEN now() END,
+    drift = CASE WHEN drift = 'held' THEN '' ELSE drift END
 WHERE facet = 'price' AND listing_id = ANY(%s)
 """
 

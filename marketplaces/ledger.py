@@ -11,15 +11,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection as database
 
 from hub.transactions import begin_again
+from marketplaces import lag, passages
 from marketplaces.contract import Facet
 from marketplaces.models import Submission
 
 BLOCKS_AFTER = 3
 """Equal failures in a row after which a row waits for its data to change."""
+SOON = timedelta(minutes=5)
+"""After this the read-back looks at what has just changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,8 @@ class Due:
     version: int
     """The wanted version this send will satisfy."""
     is_uncertain: bool
-    """True when an earlier send of this row was never answered."""
+    """True when an earlier send was never answered, the marketplace shows something else, or somebody asked
+    for the value to be sent again: it goes out even where it seems to be there."""
     confirmed_value: str
     failures: int
     variation_id: int
@@ -54,7 +59,9 @@ class Due:
 
 _TAKE = """
 SELECT s.listing_id, s.wanted_version,
-       s.sent_version > greatest(s.confirmed_version, s.refused_version),
+       s.sent_version > greatest(s.confirmed_version, s.refused_version)
+       OR s.drift = 'outside' AND s.seen_value <> s.confirmed_value
+       OR s.why = 'again' AND s.why_version > greatest(s.confirmed_version, s.refused_version),
        s.confirmed_value, s.failures, l.variation_id, v.sku, l.intent, l.mode, l.state, l.remote_id,
        l.catalogue_id, l.load_id, q.published, coalesce(v.price, p.price),
        coalesce(v.promotional_price, p.promotional_price), p.sku, p.category_codes,
@@ -85,54 +92,118 @@ def take_due(connection_id: int, facet: Facet, limit: int) -> list[Due]:
     return found
 
 
-_WITH_ROWS = "FROM jsonb_to_recordset(%s::jsonb) AS d(listing_id bigint, version int, value text) "
-_THESE = "WHERE s.listing_id = d.listing_id AND s.facet = %s"
+_ROWS = """d AS (
+    SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS d(listing_id bigint, version int, value text)
+)"""
+_THESE = "s.listing_id = d.listing_id AND s.facet = %(facet)s"
 
+# What was sent, never answered and is now replaced by something newer has its end written down here.
 _SENT = f"""
-UPDATE marketplaces_sync s SET sent_version = d.version, sent_value = d.value,
-    queued_at = coalesce(greatest(s.queued_at, s.received_at), now()), sent_at = clock_timestamp(),
-    is_step = false
-{_WITH_ROWS} {_THESE}
+WITH {_ROWS}, ended AS (
+    SELECT s.listing_id, s.facet, s.passages + 1 AS passages, s.sent_version AS version,
+        s.sent_value AS value, '' AS why, 0 AS skipped, s.sent_received_at AS received_at,
+        s.queued_at, s.sent_at
+    FROM d JOIN marketplaces_sync s ON {_THESE}
+    WHERE s.sent_version > greatest(s.confirmed_version, s.refused_version) AND s.sent_version < d.version
+), {passages.keep("'unanswered'")}
+UPDATE marketplaces_sync s SET sent_version = d.version, sent_value = d.value, is_step = false,
+    queued_at = CASE WHEN s.sent_version = d.version AND s.failures > 0 THEN s.queued_at
+                     ELSE least(greatest(s.due_at, s.received_at), clock_timestamp()) END,
+    sent_received_at = CASE WHEN s.wanted_version = d.version THEN s.received_at ELSE clock_timestamp() END,
+    passages = s.passages + (SELECT count(*) FROM ended e WHERE e.listing_id = d.listing_id),
+    sent_at = clock_timestamp()
+FROM d WHERE {_THESE}
 """
 
-# A step on the way down is in force without being what is wanted: the row stays due, and at its version.
-_CONFIRMED = f"""
-UPDATE marketplaces_sync s SET
-    confirmed_version = CASE WHEN s.is_step THEN s.confirmed_version ELSE d.version END,
-    sent_version = greatest(s.sent_version, d.version),
-    confirmed_value = d.value, confirmed_at = clock_timestamp(), submission_id = NULL, failures = 0,
-    agreed_value = CASE WHEN s.is_step OR s.facet <> 'price' THEN s.agreed_value ELSE d.value END,
-    is_step = false,
-    due_at = CASE WHEN s.is_step OR s.wanted_version > d.version THEN s.due_at END
-{_WITH_ROWS} {_THESE} AND s.confirmed_version <= d.version
+
+def _settling(
+    outcome: str,
+    changes: str,
+    guard: str,
+    *,
+    sent: str = "s.sent_version = d.version",
+    step: str = "false",
+    then: str = "SELECT 1 WHERE false",
+) -> str:
+    """Build a statement that ends the way of some values; `then` reads them from `ended`.
+
+    `was` is the row as it stood: what had been settled before, whether this very version was sent, and
+    whether that was a step only: a step on the way down is in force without being what is wanted, so the
+    row stays due, and counts as one whose wanted value was never sent.
+    """
+    return f"""
+WITH {_ROWS}, was AS (
+    SELECT d.*, greatest(s.confirmed_version, s.refused_version) AS settled, s.confirmed_version AS confirmed,
+        {sent} AS was_sent, {step} AS was_step
+    FROM d JOIN marketplaces_sync s ON {_THESE}
+), ended AS (
+    UPDATE marketplaces_sync s SET {changes}, submission_id = NULL, failures = 0, is_step = false,
+        sent_version = CASE WHEN d.was_step THEN d.settled ELSE greatest(s.sent_version, d.version) END,
+        passages = s.passages + 1,
+        due_at = CASE WHEN d.was_step OR s.wanted_version > d.version THEN s.due_at END
+    FROM was d WHERE {_THESE} AND {guard} <= d.version
+    RETURNING s.listing_id, s.facet, s.connection_id, s.passages, d.version, d.confirmed,
+        d.was_sent, d.was_step,
+        CASE WHEN d.was_sent THEN s.sent_value ELSE d.value END AS value,
+        CASE WHEN s.why_version = d.version THEN s.why ELSE '' END AS why,
+        CASE WHEN d.was_step THEN 0 ELSE greatest(0, d.version - d.settled - 1) END AS skipped,
+        CASE WHEN d.was_sent THEN s.sent_received_at ELSE s.received_at END AS received_at,
+        CASE WHEN d.was_sent THEN s.queued_at ELSE s.received_at END AS queued_at,
+        CASE WHEN d.was_sent THEN s.sent_at END AS sent_at
+), {passages.keep(outcome)}
+{then}
 """
 
-_REFUSED = f"""
-UPDATE marketplaces_sync s SET refused_version = d.version, submission_id = NULL, failures = 0,
-    sent_version = greatest(s.sent_version, d.version),
-    follows = true, is_step = false, due_at = CASE WHEN s.wanted_version > d.version THEN s.due_at END
-{_WITH_ROWS} {_THESE} AND greatest(s.confirmed_version, s.refused_version) <= d.version
-"""
+
+_TAKEN = """confirmed_version = CASE WHEN d.was_step THEN s.confirmed_version ELSE d.version END,
+    confirmed_value = d.value, confirmed_at = clock_timestamp(),
+    agreed_value = CASE WHEN d.was_step OR s.facet <> 'price' THEN s.agreed_value ELSE d.value END,
+    drift = CASE WHEN s.frozen_at IS NULL THEN '' ELSE s.drift END,
+    look_at = CASE WHEN s.look_at IS NOT NULL AND d.confirmed < d.version
+                   THEN least(s.look_at, now() + %(soon)s) ELSE s.look_at END"""
+
+_CONFIRMED = _settling(
+    "CASE WHEN e.was_step THEN 'step' ELSE 'confirmed' END",
+    _TAKEN,
+    "s.confirmed_version",
+    step="s.is_step",
+    then=lag.RECORD,
+)
+_UNCHANGED = _settling("'unchanged'", _TAKEN, "s.confirmed_version")
+
+
+def _not_taken(drift: str) -> str:
+    return f"""refused_version = d.version, follows = s.frozen_at IS NULL,
+    drift = CASE WHEN s.frozen_at IS NOT NULL OR s.facet = 'content' THEN s.drift ELSE '{drift}' END"""
+
+
+_UNSETTLED = "greatest(s.confirmed_version, s.refused_version)"
+# What the marketplace would not have is not what it shows. Errors of the content have a page of their own.
+_REFUSED = _settling("'refused'", _not_taken("refused"), _UNSETTLED)
+_HELD = _settling("'held'", _not_taken("held"), _UNSETTLED, sent="false")
 
 _IN_FLIGHT = f"""
-UPDATE marketplaces_sync s SET submission_id = %s
-{_WITH_ROWS} {_THESE}
+WITH {_ROWS} UPDATE marketplaces_sync s SET submission_id = %(submission)s FROM d WHERE {_THESE}
 """
 
 _POSTPONED = f"""
-UPDATE marketplaces_sync s SET failures = s.failures + 1, submission_id = NULL,
-    due_at = clock_timestamp() + make_interval(secs => %s)
-{_WITH_ROWS} {_THESE} RETURNING s.listing_id, s.failures
+WITH {_ROWS} UPDATE marketplaces_sync s SET failures = s.failures + 1, submission_id = NULL,
+    due_at = CASE WHEN s.frozen_at IS NULL THEN clock_timestamp() + make_interval(secs => %(pause)s) END
+FROM d WHERE {_THESE} RETURNING s.listing_id, s.failures
 """
 
 _SETTLED = f"""
-UPDATE marketplaces_sync s SET due_at = NULL
-{_WITH_ROWS} {_THESE} AND s.wanted_version = d.version
+WITH {_ROWS} UPDATE marketplaces_sync s SET due_at = NULL
+FROM d WHERE {_THESE} AND s.wanted_version = d.version
+"""
+
+_WAITING = f"""
+WITH {_ROWS} UPDATE marketplaces_sync s SET due_at = clock_timestamp() + %(pause)s
+FROM d WHERE {_THESE} AND s.wanted_version = d.version AND s.frozen_at IS NULL
 """
 
 _SHOWN = f"""
-UPDATE marketplaces_sync s SET confirmed_value = d.value
-{_WITH_ROWS} {_THESE}
+WITH {_ROWS} UPDATE marketplaces_sync s SET confirmed_value = d.value FROM d WHERE {_THESE}
 """
 
 Row = tuple[int, int, str]
@@ -145,11 +216,11 @@ def _rows(rows: Iterable[Row]) -> str:
 
 
 @begin_again
-def _write(statement: str, facet: Facet, rows: Sequence[Row], *before: int | float) -> list[tuple[int, int]]:
+def _write(statement: str, facet: Facet, rows: Sequence[Row], **more: Any) -> list[tuple[int, int]]:
     if not rows:
         return []
     with database.cursor() as cursor:
-        cursor.execute(statement, [*before, _rows(rows), facet.value])
+        cursor.execute(statement, {"rows": _rows(rows), "facet": facet.value, **more})
         return cursor.fetchall() if cursor.description else []
 
 
@@ -175,8 +246,13 @@ def note_shown(rows: Sequence[Row]) -> None:
 
 
 def confirm(facet: Facet, rows: Sequence[Row]) -> None:
-    """The marketplace has these values; a row stays due only if something newer is wanted."""
-    _write(_CONFIRMED, facet, rows)
+    """The marketplace has taken these values; a row stays due only if something newer is wanted."""
+    _write(_CONFIRMED, facet, rows, soon=SOON)
+
+
+def skip(facet: Facet, rows: Sequence[Row]) -> None:
+    """The marketplace has these values already: nothing was sent."""
+    _write(_UNCHANGED, facet, rows, soon=SOON)
 
 
 def refuse(facet: Facet, rows: Sequence[Row]) -> None:
@@ -184,15 +260,25 @@ def refuse(facet: Facet, rows: Sequence[Row]) -> None:
     _write(_REFUSED, facet, rows)
 
 
+def keep_back(rows: Sequence[Row]) -> None:
+    """These prices wait for a person: until somebody decides or the data change, nothing is sent."""
+    _write(_HELD, Facet.PRICE, rows)
+
+
 def leave_in_flight(facet: Facet, rows: Sequence[Row], submission: Submission) -> None:
     """These rows wait for a submission's result."""
-    _write(_IN_FLIGHT, facet, rows, submission.pk)
+    _write(_IN_FLIGHT, facet, rows, submission=submission.pk)
 
 
 def postpone(facet: Facet, rows: Sequence[Row], pause: timedelta) -> set[int]:
     """Try these rows again later; returns the listings that failed too often and must be given up."""
-    told = _write(_POSTPONED, facet, rows, pause.total_seconds())
+    told = _write(_POSTPONED, facet, rows, pause=pause.total_seconds())
     return {listing_id for listing_id, failures in told if failures >= BLOCKS_AFTER}
+
+
+def wait(facet: Facet, rows: Sequence[Row], pause: timedelta) -> None:
+    """Come back to these versions after a pause; one that was replaced meanwhile is due anyway."""
+    _write(_WAITING, facet, rows, pause=pause)
 
 
 def clear(facet: Facet, rows: Sequence[Row]) -> None:
@@ -217,7 +303,8 @@ def release(submission: Submission) -> None:
     """Let the rows of a submission that will never answer be sent again."""
     with database.cursor() as cursor:
         cursor.execute(
-            "UPDATE marketplaces_sync SET submission_id = NULL, due_at = now() WHERE submission_id = %s",
+            "UPDATE marketplaces_sync SET submission_id = NULL, "
+            "due_at = CASE WHEN frozen_at IS NULL THEN now() END WHERE submission_id = %s",
             [submission.pk],
         )
 
@@ -225,26 +312,40 @@ def release(submission: Submission) -> None:
 @begin_again
 def go_live(listing_ids: Sequence[int], *, content_follows: bool) -> None:
     """The listings are on sale: price and stock follow the catalogue from now on, starting at once."""
+    values: list[Any] = [content_follows, SOON, sorted(listing_ids)]
     with database.cursor() as cursor:
         cursor.execute(
-            "UPDATE marketplaces_sync SET follows = CASE WHEN facet = 'content' THEN %s ELSE true END, "
-            "due_at = CASE WHEN facet = 'content' THEN due_at "
-            "WHEN wanted_version > greatest(confirmed_version, refused_version) THEN now() ELSE due_at END "
+            "UPDATE marketplaces_sync SET "
+            "follows = frozen_at IS NULL AND CASE WHEN facet = 'content' THEN %s ELSE true END, "
+            "due_at = CASE WHEN facet = 'content' OR frozen_at IS NOT NULL THEN due_at "
+            "WHEN wanted_version > greatest(confirmed_version, refused_version) THEN now() ELSE due_at END, "
+            "look_at = CASE WHEN facet = 'stock' THEN now() + %s END "
             "WHERE listing_id = ANY(%s)",
-            [content_follows, sorted(listing_ids)],
+            values,
         )
 
 
 @begin_again
 def go_off(listing_ids: Sequence[int]) -> None:
-    """The listings are off sale: nothing follows, and a later return sends everything afresh."""
+    """The listings are off sale: nothing follows, nothing stays frozen, a later return sends all afresh."""
     with database.cursor() as cursor:
         cursor.execute(
-            "UPDATE marketplaces_sync SET follows = false, "
+            "UPDATE marketplaces_sync SET follows = false, drift = '', frozen_at = NULL, look_at = NULL, "
             "due_at = CASE WHEN facet = 'content' THEN due_at END, "
             "wanted_version = CASE WHEN facet = 'content' THEN wanted_version ELSE wanted_version + 1 END, "
             "confirmed_value = CASE WHEN facet = 'content' THEN confirmed_value ELSE '' END, "
             "agreed_value = '' "
             "WHERE listing_id = ANY(%s)",
+            [sorted(listing_ids)],
+        )
+
+
+@begin_again
+def watch_corrections(listing_ids: Sequence[int]) -> None:
+    """The listings were rejected after they had been taken: a change of their content is checked at once."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            "UPDATE marketplaces_sync SET follows = true "
+            "WHERE facet = 'content' AND frozen_at IS NULL AND listing_id = ANY(%s)",
             [sorted(listing_ids)],
         )

@@ -1,44 +1,51 @@
 """The read-back lane: seen beats said.
 
-It watches listings the marketplace is still cataloguing, and walks round all others, comparing what
-is shown with what was confirmed; a difference makes the facet due again.
+It watches listings the marketplace is still cataloguing, and looks at all others in turn, comparing what
+is shown with what was confirmed. Every listing comes round within the connection's period; one whose
+stock has changed lately comes sooner, the less lately the later. A difference becomes a `Sync.drift`
+with its cause, and is healed where the seller lets us.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from django.db import connection as database
+from django.db.models import Q
 from django.utils import timezone
 
 from hub.transactions import begin_again
-from marketplaces import content, states
+from marketplaces import content, ledger, passages, states
 from marketplaces.batches import batches
 from marketplaces.contract import Facet, ListingReader, ListingState, ListingView
 from marketplaces.engine import Turn
-from marketplaces.models import Issue, Listing
+from marketplaces.models import KEPT, Connection, Issue, Listing, Sync
 from marketplaces.states import Move, Refusal
 
 WATCH = timedelta(seconds=2)
 """How often listings in cataloguing are asked about."""
 ROUND = timedelta(seconds=60)
-"""The pause between two steps of the walk round the connected listings."""
+"""The longest pause between two steps of the read-back."""
 STEPS = 5
-"""Batches of one step."""
+"""Batches of one step; the pause after it is as long as the step: others get half of the calls."""
+SECOND_LOOK = timedelta(minutes=2)
+"""When to look again at what was healed, and at a quantity lower than ours: it may have been sold."""
+MARGIN = 0.9
+"""The part of the period after which a listing's turn comes; the rest is for waiting in the lane."""
 
 
 def run_observe(turn: Turn) -> timedelta:
-    """Watch what is being catalogued, then go one step round the connected listings."""
+    """Watch what is being catalogued, then look at the listings whose turn it is."""
     adapter = turn.adapter
     if not isinstance(adapter, ListingReader):
         return timedelta(hours=1)
     watched = _watch(turn, adapter)
-    if not watched or turn.lane.cursor.partition("@")[2] < timezone.now().isoformat():
-        _walk(turn, adapter)
-    return WATCH if watched else ROUND
+    pause = _look(turn, adapter)
+    return min(pause, WATCH) if watched else pause
 
 
 def _watch(turn: Turn, adapter: ListingReader) -> bool:
@@ -74,59 +81,156 @@ def _settle_watch(turn: Turn, moves: Sequence[Move], refused: Sequence[Refusal])
     connection = turn.connection
     states.open_issues(connection.seller_id, connection.pk, Facet.CONTENT, Issue.Origin.MARKETPLACE, refused)
     states.move(moves)
+    ledger.watch_corrections([one.listing_id for one in refused])
     content.follow_up(turn, moves)
 
 
-def _walk(turn: Turn, adapter: ListingReader) -> None:
-    """Compare the next listings of the round with what the marketplace shows."""
-    place = int(turn.lane.cursor.partition("@")[0] or 0)
+def _look(turn: Turn, adapter: ListingReader) -> timedelta:
+    """Take one step: look at the listings that are due, the longest due first; returns how long to rest."""
+    began = timezone.now()
+    waiting = Sync.objects.filter(connection=turn.connection, facet=Facet.STOCK.value, look_at__isnull=False)
     size = turn.connection.marketplace.description.batch.read
-    live = Listing.objects.filter(connection=turn.connection, state=Listing.State.CONNECTED)
-    following = list(
-        live.filter(pk__gt=place).order_by("pk").values_list("pk", "variation__sku")[: size * STEPS]
-    )
-    for some in batches(following, size):
+    due = waiting.filter(look_at__lte=began).order_by("look_at", "listing_id")
+    taken = list(due.values_list("listing_id", "listing__variation__sku")[: size * STEPS])
+    for some in batches(taken, size):
         if not turn.has_time():
-            return
+            break
         asked_at = timezone.now()
         ids = {sku: pk for pk, sku in some}
         views = turn.call(partial(adapter.read_listings, list(ids)))
-        note_seen(ids, views, asked_at)
-        place = some[-1][0]
-        if not turn.save_cursor(f"{place}@{(timezone.now() + ROUND).isoformat()}"):
-            return
-    if len(following) < size * STEPS:
-        turn.save_cursor(f"0@{(timezone.now() + ROUND).isoformat()}")
+        note_seen(turn.connection, ids, views, asked_at)
+        _note_fate(turn, ids, views, asked_at)
+    now = timezone.now()
+    if len(taken) == size * STEPS:
+        return max(timedelta(seconds=1), now - began)
+    following = waiting.order_by("look_at").values_list("look_at", flat=True).first()
+    return min(ROUND, max(timedelta(seconds=1), following - now)) if following else ROUND
 
 
-# A value seen before our newest send proves nothing, so rows confirmed after the question are left alone.
-_SEEN = """
-UPDATE marketplaces_sync s SET seen_value = d.value, seen_at = %s,
-    due_at = CASE WHEN s.follows AND s.due_at IS NULL AND s.submission_id IS NULL
-                   AND s.confirmed_version = s.wanted_version AND s.confirmed_value <> d.value
-             THEN now() ELSE s.due_at END,
-    confirmed_value = CASE WHEN s.follows AND s.submission_id IS NULL AND s.confirmed_value <> d.value
-                      THEN d.value ELSE s.confirmed_value END
-FROM jsonb_to_recordset(%s::jsonb) AS d(listing_id bigint, facet text, value text)
-WHERE s.listing_id = d.listing_id AND s.facet = d.facet AND s.confirmed_at < %s
-RETURNING s.connection_id
+_HEALS = "j.heals AND s.follows AND s.due_at IS NULL AND s.submission_id IS NULL"
+# In the ledger a price the guard holds counts as refused at its version.
+_IS_HELD = """s.facet = 'price' AND EXISTS (
+    SELECT FROM marketplaces_heldprice h WHERE h.listing_id = s.listing_id
+    AND h.version = s.wanted_version AND h.state IN ('open', 'rejected'))"""
+# A look proves nothing about what was sent after it was asked for, so such rows are left alone, and so are
+# those settled while this statement ran (their passages have moved on). A newer value that came in a moment
+# ago is on its way and no difference yet. What shows the same wrong value after it was healed is not healed
+# again: the marketplace has a will of its own, and the seller decides.
+_SEEN = f"""
+WITH d AS (
+    SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS d(listing_id bigint, facet text, value text)
+), compared AS (
+    SELECT s.listing_id, s.facet, d.value, s.passages, s.drift AS before,
+        s.facet <> 'content' AND s.submission_id IS NULL AND s.confirmed_version = s.wanted_version
+            AND s.confirmed_value <> d.value AS differs,
+        NOT coalesce(s.seen_value = d.value AND s.seen_at > s.confirmed_at, false) AND coalesce(
+            CASE WHEN s.facet = 'stock' THEN d.value::bigint < nullif(s.confirmed_value, '')::bigint END,
+            false) AS may_be_a_sale,
+        s.why = 'heal' AND s.why_version = s.wanted_version AND s.seen_value = d.value AS was_healed,
+        CASE WHEN s.frozen_at IS NOT NULL THEN 'frozen'
+             WHEN s.refused_version = s.wanted_version AND s.refused_version > s.confirmed_version
+                  AND s.facet <> 'content' THEN CASE WHEN {_IS_HELD} THEN 'held' ELSE 'refused' END
+             WHEN s.facet = 'content' OR s.confirmed_version = s.wanted_version
+                  OR s.received_at > %(at)s - %(grace)s THEN ''
+             WHEN s.sent_at IS NULL THEN 'never_sent'
+             ELSE 'superseded' END AS otherwise
+    FROM d JOIN marketplaces_sync s ON s.listing_id = d.listing_id AND s.facet = d.facet
+    WHERE (s.confirmed_at IS NULL OR s.confirmed_at < %(at)s) AND (s.sent_at IS NULL OR s.sent_at < %(at)s)
+), judged AS (
+    SELECT c.*, %(heal)s AND c.otherwise = '' AND c.differs AND NOT (c.may_be_a_sale OR c.was_healed)
+            AS heals,
+        CASE WHEN c.otherwise <> '' THEN c.otherwise
+             WHEN c.differs AND NOT c.may_be_a_sale THEN 'outside' ELSE '' END AS drift
+    FROM compared c
+), arrived AS (
+    UPDATE marketplaces_passage p SET seen_at = %(at)s FROM judged j
+    WHERE p.listing_id = j.listing_id AND p.facet = j.facet
+      AND p.slot = (j.passages + {KEPT - 1}) %% {KEPT} AND p.seen_at IS NULL
+      AND p.outcome IN ('confirmed', 'unchanged') AND p.settled_at < %(at)s
+      AND (j.facet = 'content' OR p.value = j.value)
+), seen AS (
+    UPDATE marketplaces_sync s SET seen_value = j.value, seen_at = %(at)s, drift = j.drift,
+        passages = s.passages + (j.drift = 'outside' AND j.before <> 'outside')::int,
+        due_at = CASE WHEN {_HEALS} THEN now() ELSE s.due_at END,
+        why = CASE WHEN {_HEALS} THEN 'heal' ELSE s.why END,
+        why_version = CASE WHEN {_HEALS} THEN s.wanted_version ELSE s.why_version END
+    FROM judged j WHERE s.listing_id = j.listing_id AND s.facet = j.facet AND s.passages = j.passages
+    RETURNING s.listing_id, s.facet, s.passages, s.wanted_version AS version, j.value, j.before, s.drift,
+        j.differs AND (j.may_be_a_sale OR s.due_at IS NOT NULL) AS look_again
+), ended AS (
+    SELECT listing_id, facet, passages, version, value, {passages.UNSTAMPED} FROM seen
+    WHERE drift = 'outside' AND before <> 'outside'
+), {passages.keep("'outside'", "%(at)s::timestamptz")}
+SELECT DISTINCT listing_id FROM seen WHERE look_again
+"""  # noqa: S608 - constants
+
+# The more lately the stock has changed, the sooner the next look; when the lane cannot keep up, the fast ones
+# slow down, so that nobody waits for longer than the period.
+_NEXT_LOOK = """
+UPDATE marketplaces_sync s SET look_at = %(at)s + CASE WHEN s.listing_id = ANY(%(again)s) THEN %(second)s
+    ELSE least(%(turn)s, greatest(%(soon)s, (%(at)s - s.received_at) / 2, (%(at)s - s.look_at) * 4))
+         * (0.9 + random() / 10) END
+WHERE s.facet = 'stock' AND s.look_at IS NOT NULL AND s.listing_id = ANY(%(ids)s)
 """
 
 
 @begin_again
-def note_seen(ids: dict[str, int], views: Sequence[ListingView], asked_at: datetime) -> None:
-    """Write down what the marketplace shows; what differs from what it confirmed becomes due again."""
+def note_seen(
+    connection: Connection, ids: Mapping[str, int], views: Sequence[ListingView], asked_at: datetime
+) -> None:
+    """Write down what the marketplace shows, and when to look at these listings again.
+
+    What differs from what it confirmed is a drift and, where the connection heals, due again.
+    """
     rows: list[dict[str, object]] = []
     for view in views:
         listing_id = ids.get(view.sku)
         if listing_id is None or view.state is not ListingState.LIVE:
             continue
+        rows.append({"listing_id": listing_id, "facet": "content", "value": ""})
         if view.quantity is not None:
             rows.append({"listing_id": listing_id, "facet": "stock", "value": str(view.quantity)})
         if view.price is not None:
             shown = f"{view.price:.2f}/{view.list_price or view.price:.2f}"
             rows.append({"listing_id": listing_id, "facet": "price", "value": shown})
-    if rows:
-        rows.sort(key=lambda row: (str(row["listing_id"]), str(row["facet"])))
-        with database.cursor() as cursor:
-            cursor.execute(_SEEN, [asked_at, json.dumps(rows), asked_at])
+    rows.sort(key=lambda row: (str(row["listing_id"]), str(row["facet"])))
+    seen: dict[str, Any] = {
+        "rows": json.dumps(rows),
+        "at": asked_at,
+        "grace": SECOND_LOOK,
+        "heal": connection.auto_heal,
+    }
+    with database.cursor() as cursor:
+        cursor.execute(_SEEN, seen)
+        again = [listing_id for (listing_id,) in cursor.fetchall()]
+        looks: dict[str, Any] = {"at": asked_at, "again": again, "ids": sorted(ids.values())}
+        looks |= {"turn": connection.readback_period * MARGIN, "soon": ledger.SOON, "second": SECOND_LOOK}
+        cursor.execute(_NEXT_LOOK, looks)
+
+
+@begin_again
+def _note_fate(turn: Turn, ids: Mapping[str, int], views: Sequence[ListingView], asked_at: datetime) -> None:
+    """Note listings that vanished there or came back, and what the marketplace rejected after all."""
+    found: dict[str, list[int]] = {}
+    rejected: dict[int, ListingView] = {}
+    for view in views:
+        listing_id = ids.get(view.sku)
+        if listing_id is not None:
+            found.setdefault(view.state.value, []).append(listing_id)
+            if view.state is ListingState.REJECTED:
+                rejected[listing_id] = view
+    mine = Listing.objects.filter(connection=turn.connection)
+    for gone in Listing.Gone.values:
+        mine.filter(pk__in=found.get(gone, []), state=Listing.State.CONNECTED).filter(
+            ~Q(gone_as=gone), state_at__lt=asked_at
+        ).update(gone_at=asked_at, gone_as=gone)
+    back = [*found.get(ListingState.LIVE, []), *found.get(ListingState.CATALOGUING, [])]
+    mine.filter(pk__in=back, gone_at__isnull=False).update(gone_at=None, gone_as="")
+    moves, refused = [], []
+    on_sale = mine.filter(pk__in=rejected, state=Listing.State.CONNECTED, state_at__lt=asked_at)
+    for listing in on_sale.only("load_id"):
+        view = rejected[listing.pk]
+        moves.append(Move(listing.pk, Listing.State.ERROR, view.remote_id, view.url))
+        refused.append(Refusal(listing.pk, listing.load_id, 0, view.issues))
+    if moves:
+        _settle_watch(turn, moves, refused)

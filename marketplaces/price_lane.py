@@ -50,7 +50,7 @@ def run_price(turn: Turn) -> timedelta:
             break
         holds = {} if rules is pricing.PLAIN else held.newest([due.listing_id for due in dues])
         batch = _sort(turn, rules, dues, holds)
-        ledger.confirm(Facet.PRICE, batch.unchanged)
+        ledger.skip(Facet.PRICE, batch.unchanged)
         publish.refuse(turn, Facet.PRICE, StoredIssue.Origin.CHECK, batch.refused)
         held.keep_back(connection.seller_id, connection.pk, batch.kept)
         held.overtake(batch.overtaken)

@@ -50,7 +50,7 @@ def run_stock(turn: Turn) -> timedelta:
                 unchanged.append(row)
             else:
                 items[due.sku], rows[due.sku] = item, row
-        ledger.confirm(Facet.STOCK, unchanged)
+        ledger.skip(Facet.STOCK, unchanged)
         send(turn, Facet.STOCK, items, rows, adapter.publish_stock)
     return timedelta(0)
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db import IntegrityError, transaction
 from django.db import connection as database
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -31,7 +31,7 @@ from marketplaces.contract import (
     Matcher,
     TaxonomySource,
 )
-from marketplaces.models import Connection, Lane, Listing, Load, Marketplace, Pace
+from marketplaces.models import Connection, Lane, Listing, Load, Marketplace, Pace, Sync
 from marketplaces.models.account import open_adapter
 
 logger = logging.getLogger(__name__)
@@ -153,13 +153,15 @@ def set_paused(*, connection: Connection, paused: bool) -> None:
 
 def set_switches(*, connection: Connection, **switches: bool) -> None:
     """Turn what follows by itself on or off (sync_stock, sync_price, sync_orders, sync_content, ...)."""
-    content_before = connection.sync_content
+    content_before, reconnect_before = connection.sync_content, connection.auto_reconnect
     for name, value in switches.items():
         setattr(connection, name, value)
     with transaction.atomic():
         connection.save(update_fields=list(switches))
         if connection.sync_content != content_before:
             _let_content_follow(connection)
+        if connection.auto_reconnect and not reconnect_before:
+            _let_the_corrected_go(connection)
     for kind in (Lane.Kind.STOCK, Lane.Kind.PRICE, Lane.Kind.CONTENT, Lane.Kind.ORDERS):
         engine.wake(connection.pk, kind)
 
@@ -170,9 +172,20 @@ def _let_content_follow(connection: Connection) -> None:
             "UPDATE marketplaces_sync s SET follows = %s, "
             "due_at = CASE WHEN %s AND s.wanted_version > s.confirmed_version THEN now() ELSE s.due_at END "
             "FROM marketplaces_listing l WHERE l.id = s.listing_id AND s.facet = 'content' "
-            "AND s.connection_id = %s AND l.state IN ('connected', 'cataloguing')",
+            "AND s.connection_id = %s AND s.frozen_at IS NULL AND l.state IN ('connected', 'cataloguing')",
             [connection.sync_content, connection.sync_content, connection.pk],
         )
+
+
+def _let_the_corrected_go(connection: Connection) -> None:
+    """Have what was corrected before the switch was turned on looked at, and so reconnected."""
+    Sync.objects.filter(
+        connection=connection,
+        facet=Facet.CONTENT.value,
+        follows=True,
+        listing__state=Listing.State.ERROR,
+        listing__corrected_at__isnull=False,
+    ).update(due_at=timezone.now(), failures=0)
 
 
 # --- loads ------------------------------------------------------------------------------------
@@ -186,13 +199,13 @@ SELECT %(seller)s, %(connection)s, chosen.id, 'listed', %(mode)s, 'waiting', now
 FROM ({chosen}) chosen ORDER BY chosen.id
 ON CONFLICT (connection_id, variation_id) DO UPDATE
     SET intent = 'listed', mode = %(mode)s, state = 'waiting', state_at = now(), load_id = %(load)s,
-        corrected_at = NULL,
+        corrected_at = NULL, gone_at = NULL, gone_as = '',
         catalogue_id = CASE WHEN %(mode)s = 'connect' THEN '' ELSE marketplaces_listing.catalogue_id END
 """
 
 _AGAIN = """
 UPDATE marketplaces_listing SET intent = %(intent)s, state = 'waiting', state_at = now(), load_id = %(load)s,
-    corrected_at = NULL
+    corrected_at = NULL, gone_at = NULL, gone_as = ''
 WHERE seller_id = %(seller)s AND connection_id = %(connection)s AND id IN ({chosen})
 """
 
@@ -216,23 +229,28 @@ FROM marketplaces_listing l JOIN catalog_variation v ON v.id = l.variation_id
 WHERE l.load_id = %(load)s ORDER BY l.id
 """
 
+# Content goes out again; a price or stock that was refused is tried again. What is frozen was left out,
+# unless it is being taken off sale.
 _SYNCS = """
-INSERT INTO marketplaces_sync
+INSERT INTO marketplaces_sync AS old
     (listing_id, facet, connection_id, follows, wanted_version, sent_version, confirmed_version,
-     refused_version, due_at, failures, superseded, sent_value, confirmed_value, seen_value, received_at)
+     refused_version, due_at, failures, superseded, sent_value, confirmed_value, seen_value, received_at,
+     why, why_version)
 SELECT l.id, f.facet, %(connection)s, false, 1, 0, 0, 0,
-       CASE WHEN f.facet = 'content' THEN now() END, 0, 0, '', '', '', now()
+       CASE WHEN f.facet = 'content' THEN now() END, 0, 0, '', '', '', now(),
+       'load:' || %(number)s, 1
 FROM marketplaces_listing l CROSS JOIN (VALUES ('content'), ('price'), ('stock')) AS f(facet)
 WHERE l.load_id = %(load)s ORDER BY l.id
 ON CONFLICT (listing_id, facet) DO UPDATE
-    SET wanted_version = marketplaces_sync.wanted_version
-                         + (marketplaces_sync.facet = 'content' OR marketplaces_sync.refused_version
-                            = marketplaces_sync.wanted_version)::int,
-        due_at = CASE WHEN marketplaces_sync.facet = 'content' OR marketplaces_sync.follows
-                           AND marketplaces_sync.refused_version = marketplaces_sync.wanted_version
-                 THEN now() ELSE marketplaces_sync.due_at END,
-        failures = 0, received_at = now()
-"""
+    SET wanted_version = old.wanted_version + {bumped}::int,
+        due_at = CASE WHEN old.facet = 'content' OR old.follows AND {bumped} THEN now() ELSE old.due_at END,
+        received_at = CASE WHEN {bumped} THEN now() ELSE old.received_at END,
+        why = CASE WHEN {bumped} THEN excluded.why ELSE old.why END,
+        why_version = CASE WHEN {bumped} THEN old.wanted_version + 1 ELSE old.why_version END,
+        frozen_at = CASE WHEN old.facet = 'content' THEN NULL ELSE old.frozen_at END,
+        drift = CASE WHEN old.facet = 'content' THEN '' ELSE old.drift END,
+        failures = 0
+""".replace("{bumped}", "(old.facet = 'content' OR old.refused_version = old.wanted_version)")
 
 
 def start_load(
@@ -247,7 +265,8 @@ def start_load(
     """Send a set of variations, or of listings, in one numbered load; any size, a few statements.
 
     Connect and associate take variations (new listings are made); reconnect and disconnect take
-    listings. Rows of other sellers are never touched, whatever the query says.
+    listings. Rows of other sellers are never touched, whatever the query says, and nothing is sent of
+    listings whose content is frozen; they can only be taken off sale.
     Raises NotPossible when nothing is left to send or the marketplace cannot do it.
     """
     _refuse_the_impossible(connection, action)
@@ -259,7 +278,8 @@ def start_load(
         if action in (Load.Action.CONNECT, Load.Action.ASSOCIATE):
             if variations is None:
                 raise ValueError("connect and associate take variations")
-            chosen = variations.filter(seller_id=seller_id)
+            frozen = _frozen(connection).filter(listing__variation=OuterRef("pk"))
+            chosen = variations.filter(~Exists(frozen), seller_id=seller_id)
             _execute(_LISTINGS, chosen, {**params, "mode": action})
         else:
             if listings is None:
@@ -269,6 +289,10 @@ def start_load(
             chosen_listings = listings.filter(seller_id=seller_id, connection=connection).exclude(
                 state=already
             )
+            if not withdrawing:
+                chosen_listings = chosen_listings.filter(
+                    ~Exists(_frozen(connection).filter(listing=OuterRef("pk")))
+                )
             intent = Listing.Intent.WITHDRAWN if withdrawing else Listing.Intent.LISTED
             _execute(_AGAIN, chosen_listings, {**params, "intent": intent})
         with database.cursor() as cursor:
@@ -277,11 +301,18 @@ def start_load(
             if not load.total:
                 raise NotPossible(_("None of the chosen items can be sent."))
             callbacks.issues_resent(load)
-            cursor.execute(_SYNCS, params)
+            cursor.execute(_SYNCS, {**params, "number": str(load.number)})
         load.save(update_fields=["total"])
         engine.wake(connection.pk, Lane.Kind.CONTENT)
     statistics.refresh("marketplaces_listing", "marketplaces_sync", "marketplaces_loaditem")
     return load
+
+
+def _frozen(connection: Connection) -> QuerySet[Sync]:
+    """Contents the seller wants left alone; few, and read from an index of their own."""
+    return Sync.objects.filter(
+        connection=connection, drift=Sync.Drift.FROZEN, facet=Facet.CONTENT.value, frozen_at__isnull=False
+    )
 
 
 def _refuse_the_impossible(connection: Connection, action: str) -> None:
@@ -353,7 +384,8 @@ def retry_facet(*, listing: Listing, facet: str) -> None:
     with database.cursor() as cursor:
         cursor.execute(
             "UPDATE marketplaces_sync SET wanted_version = wanted_version + 1, due_at = now(), failures = 0, "
-            "sent_version = wanted_version + 1 WHERE listing_id = %s AND facet = %s AND follows",
+            "why = 'again', why_version = wanted_version + 1 "
+            "WHERE listing_id = %s AND facet = %s AND follows",
             [listing.pk, facet],
         )
     engine.wake(listing.connection_id, facet)
@@ -362,7 +394,7 @@ def retry_facet(*, listing: Listing, facet: str) -> None:
 # A send that was never answered is repeated even where the value seems right: that is what is asked for.
 _TERMS_AGAIN = """
 UPDATE marketplaces_sync SET wanted_version = wanted_version + 1, due_at = now(), failures = 0,
-    sent_version = wanted_version + 1
+    why = 'again', why_version = wanted_version + 1
 WHERE connection_id = %(connection)s AND facet = ANY (%(facets)s) AND follows AND listing_id IN ({chosen})
 """
 

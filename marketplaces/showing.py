@@ -16,7 +16,16 @@ from django.utils.translation import gettext_lazy as _
 
 from hub.panels import brl
 from marketplaces.contract import Facet
-from marketplaces.models import Connection, HeldPrice, Listing, Load, LoadItem, Submission
+from marketplaces.models import (
+    Connection,
+    HeldPrice,
+    Listing,
+    Load,
+    LoadItem,
+    Passage,
+    Submission,
+    Sync,
+)
 from marketplaces.pricing import Ending, Offer, Rule, Rules
 
 TONES: Mapping[str, str] = {
@@ -78,6 +87,54 @@ FACETS: Mapping[str, Any] = {
     Facet.PRICE: _("Price"),
     Facet.STOCK: _("Stock"),
 }
+
+
+WHY: Mapping[str, Any] = {
+    "": _("the data changed here"),
+    "heal": _("healed after the read-back"),
+    "again": _("sent again on request"),
+    "approved": _("approved by a person"),
+    "unfrozen": _("released"),
+}
+"""What asked for a value: `Sync.why`, but for loads and price rules."""
+
+DRIFT_TONES: Mapping[str, str] = {
+    Sync.Drift.OUTSIDE: "danger",
+    Sync.Drift.REFUSED: "danger",
+    Sync.Drift.NEVER_SENT: "warning",
+    Sync.Drift.SUPERSEDED: "warning",
+    Sync.Drift.HELD: "warning",
+    Sync.Drift.FROZEN: "info",
+}
+OUTCOME_TONES: Mapping[str, str] = {
+    Passage.Outcome.CONFIRMED: "success",
+    Passage.Outcome.REFUSED: "danger",
+    Passage.Outcome.OUTSIDE: "danger",
+    Passage.Outcome.UNANSWERED: "warning",
+    Passage.Outcome.HELD: "warning",
+    Passage.Outcome.STEP: "info",
+    Passage.Outcome.FROZEN: "info",
+}
+
+
+def why(code: str) -> str:
+    """Say in words what asked for a value."""
+    kind, _colon, detail = code.partition(":")
+    if kind == "load":
+        return str(_("load %(number)s") % {"number": detail})
+    if kind == "rules":
+        return str(_("price rules, version %(number)s") % {"number": detail})
+    return str(WHY.get(kind, code))
+
+
+def seconds(number: float | None) -> str:
+    """Write how long something took: milliseconds, seconds, minutes or hours; a dash for nothing."""
+    if number is None:
+        return "–"
+    for least, unit in ((3600, "h"), (60, "min"), (1, "s")):
+        if number >= least:
+            return f"{number_format(round(number / least, 1), 1, use_l10n=True)} {unit}"
+    return f"{round(number * 1000)} ms"
 
 
 def badge(state: str, text: Any, title: Any = "") -> SafeString:

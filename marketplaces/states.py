@@ -6,8 +6,9 @@ Set-based: a batch of any size is a handful of statements.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from django.db import connection as database
 from django.db import transaction
@@ -129,11 +130,62 @@ def open_issues(
     ids = sorted(one.listing_id for one in refusals)
     if not ids:
         return
-    with database.cursor() as cursor:
-        cursor.execute(_REMEMBERED, [ids, facet.value])
-        known = {tuple(row[:4]): (row[4], row[5]) for row in cursor.fetchall()}
     now = timezone.now()
     _close(ids, facet, Issue.Closed.RESENT)
+    _open(seller_id, connection_id, facet, origin, refusals, now)
+    callbacks.issues_changed(ids, facet.value, now)
+
+
+def recheck(
+    seller_id: int, connection_id: int, refusals: Sequence[Refusal], untouched: Collection[int]
+) -> None:
+    """Our check was repeated: a cause that is gone closes by itself, one that stays is left as it was.
+
+    The marketplace's own words close with any change of the data, except on listings whose data are
+    still the very ones it refused (`untouched`).
+    """
+    now = timezone.now()
+    still = {one.listing_id: {(said.kind.value, said.field[:150]) for said in one.issues} for one in refusals}
+    known: dict[int, set[tuple[str, str]]] = {}
+    gone: list[int] = []
+    for issue in Issue.objects.filter(
+        listing_id__in=still, facet=Facet.CONTENT.value, closed_at__isnull=True
+    ).only("listing_id", "origin", "kind", "field"):
+        cause = (issue.kind, issue.field)
+        if issue.origin == Issue.Origin.MARKETPLACE:
+            stays = issue.listing_id in untouched
+        else:
+            stays = cause in still[issue.listing_id]
+            known.setdefault(issue.listing_id, set()).add(cause)
+        if not stays:
+            gone.append(issue.pk)
+    Issue.objects.filter(pk__in=gone).update(closed_at=now, closed_because=Issue.Closed.CORRECTED)
+    fresh = [
+        replace(
+            one,
+            issues=tuple(
+                said
+                for said in one.issues
+                if (said.kind.value, said.field[:150]) not in known.get(one.listing_id, ())
+            ),
+        )
+        for one in refusals
+    ]
+    _open(seller_id, connection_id, Facet.CONTENT, Issue.Origin.CHECK, fresh, now)
+    callbacks.issues_changed(list(still), Facet.CONTENT.value, now)
+
+
+def _open(
+    seller_id: int,
+    connection_id: int,
+    facet: Facet,
+    origin: str,
+    refusals: Sequence[Refusal],
+    now: datetime,
+) -> None:
+    with database.cursor() as cursor:
+        cursor.execute(_REMEMBERED, [[one.listing_id for one in refusals], facet.value])
+        known = {tuple(row[:4]): (row[4], row[5]) for row in cursor.fetchall()}
     fresh: list[Issue] = []
     for refusal in refusals:
         for said in refusal.issues:
@@ -159,7 +211,6 @@ def open_issues(
                 )
             )
     Issue.objects.bulk_create(fresh, batch_size=1000)
-    callbacks.issues_changed(ids, facet.value, now)
 
 
 @transaction.atomic

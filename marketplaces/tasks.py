@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from marketplaces import engine
 from marketplaces.callbacks import deliver as callbacks
-from marketplaces.models import Exchange
+from marketplaces.models import Exchange, Lag
 
 
 def drain(lane_id: int) -> None:
@@ -34,4 +34,11 @@ def forget_old_exchanges() -> int:
     while ids := list(Exchange.objects.filter(started_at__lt=border).values_list("pk", flat=True)[:5000]):
         Exchange.objects.filter(pk__in=ids).delete()
         gone += len(ids)
+    return gone
+
+
+def forget_old_lags() -> int:
+    """Delete the measurements of hours older than HUB_LAG_DAYS days; returns how many rows."""
+    border = timezone.now() - timedelta(days=settings.HUB_LAG_DAYS)
+    gone, _by_model = Lag.objects.filter(hour__lt=border).delete()
     return gone

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import re_path
 
-from marketplaces.api import connections, issues, public_pages, rehub, sync_errors, views
+from marketplaces.api import connections, drift, issues, public_pages, rehub, sync_errors, views
 from marketplaces.callbacks import api as webhooks
 
 _WEBHOOK = r"^webhooks/(?P<id>[^/]+)"
@@ -15,6 +15,8 @@ urlpatterns = [
     re_path(r"^connections/(?P<name>[^/]+)/try/?$", connections.TryView.as_view()),
     re_path(r"^listings/?$", views.ListingsView.as_view()),
     re_path(r"^listings/send/?$", views.SendView.as_view()),
+    re_path(r"^listings/history/?$", drift.HistoryView.as_view()),
+    re_path(r"^listings/heal/?$", drift.HealView.as_view()),
     re_path(r"^loads/?$", views.LoadsView.as_view()),
     re_path(r"^loads/check/?$", views.LoadCheckView.as_view()),
     re_path(r"^loads/(?P<number>[0-9]{1,10})/?$", views.LoadView.as_view()),

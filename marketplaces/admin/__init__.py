@@ -6,6 +6,7 @@ from marketplaces import start_cards
 from marketplaces.admin import (
     callbacks,
     connections,
+    differences,
     errors,
     exchanges,
     held_prices,
@@ -16,11 +17,13 @@ from marketplaces.admin import (
     price_rules,
     products,
     staff,
+    synchronisation,
 )
 
 __all__ = [
     "callbacks",
     "connections",
+    "differences",
     "errors",
     "exchanges",
     "held_prices",
@@ -32,4 +35,5 @@ __all__ = [
     "products",
     "staff",
     "start_cards",
+    "synchronisation",
 ]

@@ -41,6 +41,7 @@ SWITCHES = (
     "accept_orders",
     "sync_content",
     "auto_reconnect",
+    "auto_heal",
 )
 
 
@@ -82,9 +83,10 @@ class SwitchesForm(_ConnectionForm):
 
     class Meta:
         model = Connection
-        fields = (*SWITCHES, "orders_since")
+        fields = (*SWITCHES, "readback_hours", "orders_since")
         widgets = {
             **dict.fromkeys(SWITCHES, UnfoldBooleanSwitchWidget),
+            "readback_hours": UnfoldAdminTextInputWidget(attrs={"type": "number", "min": "1", "max": "744"}),
             "orders_since": UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"}),
         }
 
@@ -241,7 +243,9 @@ def set_switches(request: HttpRequest, pk: int) -> HttpResponse:
         _tell_errors(request, form)
         return to("marketplaces_connection_change", pk)
     services.set_switches(connection=connection, **{name: form.cleaned_data[name] for name in SWITCHES})
-    Connection.objects.filter(pk=pk).update(orders_since=form.cleaned_data["orders_since"])
+    Connection.objects.filter(pk=pk).update(
+        orders_since=form.cleaned_data["orders_since"], readback_hours=form.cleaned_data["readback_hours"]
+    )
     messages.success(request, _("Saved."))
     return to("marketplaces_connection_change", pk)
 

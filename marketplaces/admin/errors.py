@@ -21,7 +21,7 @@ from hub.panels import brl
 from hub.portal import portal_site
 from marketplaces import causes, hints, services
 from marketplaces.admin import csv_file
-from marketplaces.admin.pages import to
+from marketplaces.admin.pages import account_of, to
 from marketplaces.models import Connection, Issue, Listing, Load
 
 FOLDER = "portal/marketplaces"
@@ -47,19 +47,12 @@ def _ready(seller: Seller, connection: int | None) -> QuerySet[Issue]:
     return issues if connection is None else issues.filter(connection=connection)
 
 
-def _account(request: HttpRequest, seller: Seller) -> Connection | None:
-    given = request.GET.get("on") or request.POST.get("on") or ""
-    if not (given.isascii() and given.isdecimal() and len(given) < 18):
-        return None
-    return Connection.objects.filter(seller_id=seller.pk, pk=int(given)).first()
-
-
 @portal_site.page("errors/", "errors")
 @require_GET
 def errors(request: HttpRequest) -> HttpResponse:
     """Show each cause once: how many listings, who mends it, and what is held back by it."""
     seller = tenancy.actor(request).seller
-    account = _account(request, seller)
+    account = account_of(request, seller)
     on = account.pk if account else None
     fixer = request.GET.get("who", "")
     aside = causes.by_cause(_open(seller, on, aside=True), limit=MOST, with_stake=True)
@@ -116,7 +109,7 @@ def _corrected(seller: Seller, connection: int | None, cause: str = "") -> Query
 def reconnect(request: HttpRequest) -> HttpResponse:
     """Send again what was corrected, of one cause or of all: one load per account."""
     who = tenancy.actor(request)
-    account = _account(request, who.seller)
+    account = account_of(request, who.seller)
     listings = _corrected(who.seller, account.pk if account else None, request.POST.get("cause", ""))
     loads: list[Load] = []
     accounts = Connection.objects.filter(
@@ -147,7 +140,7 @@ def reconnect(request: HttpRequest) -> HttpResponse:
 def put_aside(request: HttpRequest) -> HttpResponse:
     """Hide the open errors of one cause from the list, or bring them back; what is told anew shows again."""
     seller = tenancy.actor(request).seller
-    account = _account(request, seller)
+    account = account_of(request, seller)
     back = request.POST.get("back") == "1"
     issues = _open(seller, account.pk if account else None, aside=back)
     chosen = causes.with_cause(issues, request.POST.get("cause", ""))
@@ -165,7 +158,7 @@ def put_aside(request: HttpRequest) -> HttpResponse:
 def open_errors_csv(request: HttpRequest) -> Any:
     """Stream every open error, one line per reason."""
     seller = tenancy.actor(request).seller
-    account = _account(request, seller)
+    account = account_of(request, seller)
     issues = _open(seller, account.pk if account else None).select_related("listing__variation__product")
     return csv_file.stream("erros-de-catalogo.csv", csv_file.ISSUE_HEADER, _lines(issues.order_by("id")))
 

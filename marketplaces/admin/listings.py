@@ -17,13 +17,13 @@ from catalog.models import Variation
 from hub import tenancy
 from hub.counting import CAP, capped
 from hub.portal import ScopedRelatedFilter, SellerAdmin, portal_site
-from marketplaces import causes, held, hints, price_rules, showing, stock
+from marketplaces import causes, held, hints, price_rules, showing
 from marketplaces.admin import holds, sending
 from marketplaces.admin.pages import RowPage
-from marketplaces.admin.products import wanted_values
+from marketplaces.admin.products import for_people
 from marketplaces.contract import Facet
-from marketplaces.desired import Translator, said_price
-from marketplaces.models import Exchange, Issue, Listing, ListingEvent, Load, Sync
+from marketplaces.desired import Translator, said_price, wanted
+from marketplaces.models import Exchange, Issue, Listing, ListingEvent, Load, Passage, Sync
 from marketplaces.pricing import Rules
 
 FOLDER = "portal/marketplaces"
@@ -204,20 +204,22 @@ class ListingAdmin(RowPage, SellerAdmin):
         variation = obj.variation
         syncs = {one.facet: one for one in Sync.objects.filter(listing=obj)}
         number, rules = price_rules.current(obj.connection_id)
-        offer = stock.offers(obj.seller_id, [variation.pk])[obj.connection_id, variation.pk]
-        wanted = wanted_values(variation, variation.product, rules, offer)
+        there = wanted(obj.seller_id, [(obj.connection_id, variation)])[obj.connection_id, variation.pk]
+        values = for_people(there)
         issues = list(Issue.objects.filter(listing=obj).order_by("-id")[:200])
         draft = Translator(obj.connection).draft(variation)
         return {
             "title": variation.sku,
             "listing": obj,
             "syncs": [
-                (facet, showing.FACETS[facet], syncs[facet], wanted.get(facet, ""))
+                (facet, showing.FACETS[facet], syncs[facet], values.get(facet, ""))
                 for facet in Facet
                 if facet in syncs
             ],
-            "offer": offer,
+            "offer": there.offer,
             "holds": holds.of_listing(obj),
+            "ways": _ways(obj, issues),
+            "may_freeze": obj.state != Listing.State.DISCONNECTED,
             "events": ListingEvent.objects.filter(listing=obj).select_related("load").order_by("-id")[:100],
             "open_issues": [_with_words(one) for one in issues if one.closed_at is None],
             "closed_issues": [_with_words(one) for one in issues if one.closed_at is not None],
@@ -242,6 +244,21 @@ def _price(variation: Variation, number: int, rules: Rules) -> dict[str, Any]:
         "words": showing.rule(rule),
         "published": rule.apply(said),
     }
+
+
+def _ways(listing: Listing, issues: list[Issue]) -> list[tuple[Any, list[tuple[Passage, list[str]]]]]:
+    """Return what is kept of each facet's values, newest first, the refused ones with their reasons."""
+    reasons: dict[tuple[str, int], list[str]] = {}
+    for issue in issues:
+        title = hints.hint(issue.kind, issue.field, issue.params).title
+        reasons.setdefault((issue.facet, issue.version), []).append(
+            f"{title} {issue.code} {issue.message}".strip()
+        )
+    kept: dict[str, list[tuple[Passage, list[str]]]] = {}
+    for one in Passage.objects.filter(listing=listing).order_by("-settled_at", "-version"):
+        said = reasons.get((one.facet, one.version), []) if one.outcome == Passage.Outcome.REFUSED else []
+        kept.setdefault(one.facet, []).append((one, list(dict.fromkeys(said))))
+    return [(showing.FACETS[facet], kept[facet]) for facet in Facet if facet in kept]
 
 
 def _with_words(issue: Issue) -> tuple[Issue, hints.Hint]:

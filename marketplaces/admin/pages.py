@@ -11,7 +11,9 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from hub import tenancy
+from hub.models import Seller
 from hub.panels import Panel, PanelPage
+from marketplaces.models import Connection
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -41,6 +43,19 @@ def number(request: HttpRequest, name: str, least: int = 1) -> int:
     """Return a number from the address; the least one when it is missing or nonsense."""
     given = request.GET.get(name, "")
     return max(least, int(given)) if given.isascii() and given.isdecimal() and len(given) < 9 else least
+
+
+def account_of(request: HttpRequest, seller: Seller) -> Connection | None:
+    """Return the seller's account a page is asked about (`on`), None for all of them."""
+    given = request.GET.get("on") or request.POST.get("on") or ""
+    if not is_number(given):
+        return None
+    return Connection.objects.filter(seller_id=seller.pk, pk=int(given)).first()
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a text is the number of a row."""
+    return text.isascii() and text.isdecimal() and len(text) < 18
 
 
 class RowPage(PanelPage):

@@ -20,13 +20,12 @@ from catalog.models import Product, Variation
 from hub import tenancy
 from hub.panels import Panel, panel
 from hub.portal import portal_site
-from marketplaces import held, hints, price_rules, services, showing, stock
+from marketplaces import held, hints, services, showing, stock
 from marketplaces.admin import sending
 from marketplaces.admin.pages import back, mine
 from marketplaces.contract import ContentPublisher, Facet, Matcher
-from marketplaces.desired import Translator, said_price
+from marketplaces.desired import Translator, Wanted, wanted
 from marketplaces.models import Connection, HeldPrice, Issue, Listing, Load, Sync
-from marketplaces.pricing import Rules
 
 ACCOUNT, STATE = "on", "listing"
 MOST_CHECKED = 60
@@ -225,14 +224,14 @@ def places(product: Product) -> list[Place]:
     said: dict[int, list[Issue]] = {}
     for issue in Issue.objects.filter(listing_id__in=by_id, closed_at__isnull=True):
         said.setdefault(issue.listing_id, []).append(issue)
-    offers = stock.offers(product.seller_id, [one.pk for one in variations])
+    connections = list(Connection.objects.filter(seller_id=product.seller_id).select_related("marketplace"))
+    due = wanted(product.seller_id, [(one.pk, variation) for one in connections for variation in variations])
     found = []
-    for connection in Connection.objects.filter(seller_id=product.seller_id).select_related("marketplace"):
+    for connection in connections:
         description = connection.marketplace.description
         if not description.offers(ContentPublisher):
             continue
         translator = Translator(connection)
-        _number, rules = price_rules.current(connection.pk)
         lines = []
         for place, variation in enumerate(variations):
             listing = listings.get((connection.pk, variation.pk))
@@ -248,23 +247,15 @@ def places(product: Product) -> list[Place]:
                 is_ready = not issues
                 if not wrong:
                     wrong = [(hints.hint(one.kind, one.field, one.params), "") for one in issues]
-            offer = offers[connection.pk, variation.pk]
-            wanted = wanted_values(variation, product, rules, offer)
-            lines.append(Line(variation, listing, wanted, offer, own, hold, wrong, is_ready))
+            there = due[connection.pk, variation.pk]
+            lines.append(Line(variation, listing, for_people(there), there.offer, own, hold, wrong, is_ready))
         found.append(Place(connection, lines, description.offers(Matcher)))
     return found
 
 
-def wanted_values(
-    variation: Variation, product: Product, rules: Rules, offer: stock.Offer
-) -> dict[str, str]:
-    """Return the price and quantity that should be at a marketplace now, for people."""
-    said = said_price(variation, product)
-    price = rules.price_of(variation.sku, product.sku, product.category_codes, said)
-    return {
-        Facet.PRICE: showing.synced(Facet.PRICE, price.text),
-        Facet.STOCK: showing.synced(Facet.STOCK, str(offer.published)),
-    }
+def for_people(there: Wanted) -> dict[str, str]:
+    """Return the price and quantity that should be at a marketplace now, as people read them."""
+    return {facet: showing.synced(facet, there.value(facet)) for facet in (Facet.PRICE, Facet.STOCK)}
 
 
 @portal_site.page("listings/<int:pk>/send/<str:facet>/", "listing_send", needs="operate")

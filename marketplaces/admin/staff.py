@@ -41,7 +41,16 @@ class MarketplaceStaffAdmin(StaffAdmin):
     """The places to sell: on or off, where they answer, how fast we call."""
 
     list_display = ("name", "key", "is_enabled", "show_pace", "paused_until", "show_accounts")
-    fields = ("key", "name", "is_enabled", "base_url", "calls_per_second", "paused_until")
+    fields = (
+        "key",
+        "name",
+        "is_enabled",
+        "base_url",
+        "calls_per_second",
+        "paused_until",
+        "readback_hours",
+        "lag_target_seconds",
+    )
     readonly_fields = ("key",)
     formfield_overrides: ClassVar[dict[Any, Any]] = {models.URLField: {"assume_scheme": "https"}}
 

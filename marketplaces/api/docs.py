@@ -6,7 +6,8 @@ from typing import Any
 
 from marketplaces.api.shapes import SWITCHES
 from marketplaces.contract import Facet
-from marketplaces.models import Connection, Listing, Load, LoadItem
+from marketplaces.drift import GONE, HEALED
+from marketplaces.models import Connection, Listing, Load, LoadItem, Passage, Sync
 
 
 def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
@@ -30,6 +31,17 @@ FLAG = {"type": "boolean"}
 
 def _word(values: list[str]) -> dict[str, Any]:
     return {"type": "string", "enum": values}
+
+
+DIFFERENCES = [*Sync.Drift.values, GONE]
+WHY = {
+    **TEXT,
+    "description": (
+        "What asked for it: `catalogue` (the ERP's data, a sale, a buffer), `load:<number>`, "
+        "`rules:<version>` (the price rules), `approved` (a held price), `heal` (a difference), `again` "
+        "(sent once more on request), `unfrozen`."
+    ),
+}
 
 
 def _counts(states: list[str]) -> dict[str, Any]:
@@ -56,6 +68,7 @@ ISSUE = _object(
     }
 )
 _STAMPS = {
+    "wanted": {**MAYBE, "description": "What should be there now; null for content."},
     "sent": MAYBE,
     "confirmed": MAYBE,
     "seen": MAYBE,
@@ -65,8 +78,11 @@ _STAMPS = {
     "confirmed_at": MOMENT,
     "seen_at": MOMENT,
     "superseded": COUNT,
+    "why": {**WHY, "description": "What asked for the value: see `/listings/history`."},
+    "drift": {**_word([*Sync.Drift.values]), "nullable": True},
+    "frozen_at": MOMENT,
 }
-_STATES = ["due", "sent", "confirmed", "refused", "waits_for_reconnect", "off"]
+_STATES = ["frozen", "due", "sent", "confirmed", "refused", "waits_for_reconnect", "off"]
 FACET = {**_object({"state": _word(_STATES), **_STAMPS}), "nullable": True}
 PRICE_FACET = {
     **_object(
@@ -88,6 +104,20 @@ PRICE_FACET = {
     ),
     "nullable": True,
 }
+WAY = _object(
+    {
+        "value": {**MAYBE, "description": "Null for content."},
+        "outcome": _word(list(Passage.Outcome.values)),
+        "why": WHY,
+        "by": {**MAYBE, "description": "Who exactly, where it is known."},
+        "superseded": {**COUNT, "description": "Earlier values it replaced before they were sent."},
+        "received_at": MOMENT,
+        "queued_at": MOMENT,
+        "sent_at": MOMENT,
+        "settled_at": MOMENT,
+        "seen_at": MOMENT,
+    }
+)
 CONNECTION = _object(
     {
         "name": TEXT,
@@ -125,6 +155,8 @@ LISTING = _object(
         "url": MAYBE,
         "load": {"type": "integer", "nullable": True},
         "corrected_at": MOMENT,
+        "gone": {**_word([*Listing.Gone.values]), "nullable": True},
+        "gone_at": MOMENT,
         "quantity": _object(
             {
                 "erp": {**COUNT, "description": "The ERP's own figure."},
@@ -137,6 +169,29 @@ LISTING = _object(
         "issues": _list(ISSUE),
     }
 )
+HISTORY = _object(
+    {"sku": TEXT, "product_sku": TEXT, "connection": TEXT, **{facet.value: _list(WAY) for facet in Facet}}
+)
+HISTORY_PAGE = _object({"listings": _list(HISTORY), "next": MAYBE})
+HEAL = _object(
+    {
+        "heal": _object(
+            {
+                "connection": {**TEXT, "description": "The connection's name."},
+                "skus": {
+                    **_list(TEXT),
+                    "maxItems": 10_000,
+                    "description": "SKUs of products (all their variations) or of variations.",
+                },
+                "all": {**FLAG, "description": "Whatever differs on the connection."},
+                "facets": _list(_word([Facet.PRICE.value, Facet.STOCK.value])),
+                "causes": _list(_word([one.value for one in HEALED])),
+            },
+            "connection",
+        )
+    }
+)
+HEALED_VALUES = _object({"healed": COUNT, "unknown_skus": _list(TEXT)})
 LISTING_PAGE = _object({"listings": _list(LISTING), "next": MAYBE})
 LOAD = _object(
     {

@@ -9,10 +9,10 @@ from typing import Any
 from django.db.models import Count
 
 from hub.api.times import moment
-from marketplaces import held, hints, price_rules, stock
+from marketplaces import held, hints
 from marketplaces.contract import Facet
-from marketplaces.desired import said_price
-from marketplaces.models import Connection, HeldPrice, Issue, Listing, Load, LoadItem, Sync
+from marketplaces.desired import wanted
+from marketplaces.models import Connection, HeldPrice, Issue, Listing, Load, LoadItem, Passage, Sync
 
 SWITCHES = {
     "stock": "sync_stock",
@@ -63,15 +63,20 @@ def listings(rows: Sequence[Listing]) -> list[dict[str, Any]]:
     All are of one seller.
     """
     ids = [one.pk for one in rows]
-    offers = stock.offers(rows[0].seller_id, {one.variation_id for one in rows}) if rows else {}
+    places = [(one.connection_id, one.variation) for one in rows]
+    due = wanted(rows[0].seller_id, places) if rows else {}
+    there = {one.pk: due[one.connection_id, one.variation_id] for one in rows}
     facets: dict[int, dict[str, Any]] = {}
     syncs = list(Sync.objects.filter(listing_id__in=ids))
     holds = held.standing(one for one in syncs if one.facet == Facet.PRICE.value)
-    wanted = _wanted_prices(rows)
     for sync in syncs:
-        shown = _facet(sync, holds.get(sync.listing_id) if sync.facet == Facet.PRICE.value else None)
-        more = wanted[sync.listing_id] if sync.facet == Facet.PRICE.value else {}
-        facets.setdefault(sync.listing_id, {})[sync.facet] = {**shown, **more}
+        shown: dict[str, Any] = {"wanted": there[sync.listing_id].value(sync.facet) or None}
+        if sync.facet == Facet.PRICE.value:
+            shown |= _facet(sync, holds.get(sync.listing_id))
+            shown["rules_version"] = there[sync.listing_id].rules_version or None
+        else:
+            shown |= _facet(sync, None)
+        facets.setdefault(sync.listing_id, {})[sync.facet] = shown
     open_issues = _by_listing(Issue.objects.filter(listing_id__in=ids, closed_at__isnull=True).order_by("id"))
     return [
         {
@@ -85,7 +90,9 @@ def listings(rows: Sequence[Listing]) -> list[dict[str, Any]]:
             "url": one.url or None,
             "load": one.load.number if one.load else None,
             "corrected_at": moment(one.corrected_at),
-            "quantity": asdict(offers[one.connection_id, one.variation_id]),
+            "gone": one.gone_as or None,
+            "gone_at": moment(one.gone_at),
+            "quantity": asdict(there[one.pk].offer),
             **{facet.value: facets.get(one.pk, {}).get(facet.value) for facet in Facet},
             "issues": open_issues.get(one.pk, []),
         }
@@ -93,17 +100,36 @@ def listings(rows: Sequence[Listing]) -> list[dict[str, Any]]:
     ]
 
 
-def _wanted_prices(rows: Sequence[Listing]) -> dict[int, dict[str, Any]]:
-    """What the ERP's figures come to by the connection's price rules, and which version of them says so."""
-    rules = {pk: price_rules.current(pk) for pk in {one.connection_id for one in rows}}
-    found = {}
-    for one in rows:
-        number, said = rules[one.connection_id]
-        variation, product = one.variation, one.variation.product
-        erp = said_price(variation, product)
-        price = said.price_of(variation.sku, product.sku, product.category_codes, erp)
-        found[one.pk] = {"wanted": price.text if price.price else None, "rules_version": number or None}
-    return found
+def histories(rows: Sequence[Listing]) -> list[dict[str, Any]]:
+    """Describe the ways of the listings' values to their marketplaces, newest first."""
+    ways: dict[tuple[int, str], list[dict[str, Any]]] = {}
+    kept = Passage.objects.filter(listing_id__in=[one.pk for one in rows])
+    for passage in kept.order_by("-settled_at", "-version"):
+        ways.setdefault((passage.listing_id, passage.facet), []).append(_way(passage))
+    return [
+        {
+            "sku": one.variation.sku,
+            "product_sku": one.variation.product.sku,
+            "connection": one.connection.name,
+            **{facet.value: ways.get((one.pk, facet.value), []) for facet in Facet},
+        }
+        for one in rows
+    ]
+
+
+def _way(passage: Passage) -> dict[str, Any]:
+    return {
+        "value": passage.value or None if passage.facet != Facet.CONTENT.value else None,
+        "outcome": passage.outcome,
+        "why": passage.why or "catalogue",
+        "by": passage.cause or None,
+        "superseded": passage.skipped,
+        "received_at": moment(passage.received_at),
+        "queued_at": moment(passage.queued_at),
+        "sent_at": moment(passage.sent_at),
+        "settled_at": moment(passage.settled_at),
+        "seen_at": moment(passage.seen_at),
+    }
 
 
 def _facet(sync: Sync, hold: HeldPrice | None) -> dict[str, Any]:
@@ -119,6 +145,9 @@ def _facet(sync: Sync, hold: HeldPrice | None) -> dict[str, Any]:
         "confirmed_at": moment(sync.confirmed_at),
         "seen_at": moment(sync.seen_at),
         "superseded": sync.superseded,
+        "why": sync.asked_by or "catalogue",
+        "drift": sync.drift or None,
+        "frozen_at": moment(sync.frozen_at),
     }
 
 
@@ -127,6 +156,8 @@ def facet_state(sync: Sync, hold: HeldPrice | None = None) -> str:
 
     `hold` is what keeps a price from being sent: a person has yet to look, or has said no.
     """
+    if sync.frozen_at is not None:
+        return "frozen"
     if sync.submission_id is not None:
         return "sent"
     if sync.due_at is not None:

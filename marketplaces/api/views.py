@@ -19,7 +19,7 @@ from hub.api.parsing import unwrap
 from hub.api.schema import errors
 from hub.api.views import SellerView
 from hub.refusals import Incomplete, Refusal, Unknown, required_fields
-from marketplaces import hints, services
+from marketplaces import drift, hints, services
 from marketplaces.api import docs, shapes
 from marketplaces.contract import Facet
 from marketplaces.desired import Translator
@@ -122,7 +122,7 @@ def among_listings(listings: QuerySet[Listing], skus: list[str]) -> tuple[QueryS
 class ListingsView(WalkedView):
     """What is sold where, and how it stands there."""
 
-    filters = ("connection", "state", "sku")
+    filters = ("connection", "state", "drift", "sku")
 
     @extend_schema(
         operation_id="listings_list",
@@ -130,6 +130,12 @@ class ListingsView(WalkedView):
         parameters=[
             OF_CONNECTION,
             OpenApiParameter("state", str, enum=Listing.State.values),
+            OpenApiParameter(
+                "drift",
+                str,
+                enum=docs.DIFFERENCES,
+                description="Why the marketplace shows another price or stock, or the listing no more.",
+            ),
             OpenApiParameter("sku", str, description="A product's or a variation's SKU."),
             *WALK,
         ],
@@ -147,6 +153,13 @@ class ListingsView(WalkedView):
             rows = rows.filter(connection__name=given["connection"])
         if "state" in given:
             rows = rows.filter(state=one_of("state", given["state"], Listing.State.values))
+        if "drift" in given:
+            cause = one_of("drift", given["drift"], docs.DIFFERENCES)
+            mine = Connection.objects.filter(seller_id=self.seller_id)
+            if cause == drift.GONE:
+                rows = rows.filter(gone_at__isnull=False)
+            else:
+                rows = rows.filter(pk__in=drift.rows(mine, cause).values("listing_id"))
         if "sku" in given:
             rows = rows.filter(Q(variation__sku=given["sku"]) | Q(variation__product__sku=given["sku"]))
         return rows

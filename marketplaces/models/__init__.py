@@ -10,8 +10,10 @@ from marketplaces.models.listing import Issue, Listing, ListingEvent, Sync
 from marketplaces.models.load import Load, LoadItem, Submission
 from marketplaces.models.mapping import AttributeMap, CategoryMap, RemoteCategory
 from marketplaces.models.price import HeldPrice, PriceRules
+from marketplaces.models.proof import KEPT, Lag, Passage
 
 __all__ = [
+    "KEPT",
     "AttributeMap",
     "CategoryMap",
     "Connection",
@@ -20,6 +22,7 @@ __all__ = [
     "HeldPrice",
     "Hold",
     "Issue",
+    "Lag",
     "Lane",
     "Listing",
     "ListingEvent",
@@ -27,6 +30,7 @@ __all__ = [
     "LoadItem",
     "Marketplace",
     "Pace",
+    "Passage",
     "PriceRules",
     "RemoteCategory",
     "Submission",

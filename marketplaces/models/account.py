@@ -48,6 +48,19 @@ class Marketplace(models.Model):
     paused_until = models.DateTimeField(
         _("paused until"), null=True, blank=True, help_text=_("No lane runs before this moment.")
     )
+    readback_hours = models.PositiveSmallIntegerField(
+        _("hours of a read-back round"),
+        default=24,
+        db_default=24,
+        validators=[MinValueValidator(1), MaxValueValidator(24 * 31)],
+        help_text=_("Every listing is looked at within this time; those that sell, sooner."),
+    )
+    lag_target_seconds = models.PositiveIntegerField(
+        _("target for price and stock, in seconds"),
+        null=True,
+        blank=True,
+        help_text=_("95 of 100 values should arrive within this time. Empty: the hub's own target."),
+    )
 
     class Meta:
         verbose_name = _("marketplace")
@@ -118,6 +131,19 @@ class Connection(models.Model):
         _("reconnect corrected listings by themselves"),
         default=False,
         help_text=_("When the ERP's correction closes every error, send the listing again."),
+    )
+    auto_heal = models.BooleanField(
+        _("heal by itself what was changed at the marketplace"),
+        default=True,
+        db_default=True,
+        help_text=_("Off: differences in price and stock are listed, and you decide."),
+    )
+    readback_hours = models.PositiveSmallIntegerField(
+        _("hours of a read-back round"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(24 * 31)],
+        help_text=_("Every listing is looked at within this time. Empty: the marketplace's default."),
     )
     accept_orders = models.BooleanField(_("accept new orders by themselves"), default=True)
     hold_stock = models.BooleanField(
@@ -203,6 +229,11 @@ class Connection(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def readback_period(self) -> timedelta:
+        """Within which every listing is looked at."""
+        return timedelta(hours=self.readback_hours or self.marketplace.readback_hours)
 
     @property
     def _owner(self) -> str:
@@ -317,7 +348,7 @@ class Lane(models.Model):
     run_at = models.DateTimeField(_("not before"), default=timezone.now)
     """The lane sleeps until then: back-off after a failure, the pace of polling, or a Retry-After."""
     cursor = models.TextField(_("cursor"), blank=True)
-    """The marketplace's bookmark in its order feed, or our place in the rotating read-back."""
+    """The marketplace's bookmark in its order feed."""
     failures = models.PositiveSmallIntegerField(_("failures in a row"), default=0)
     lease_until = models.DateTimeField(_("held until"), null=True, blank=True)
     lease_token = models.UUIDField(null=True, blank=True)

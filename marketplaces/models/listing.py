@@ -34,6 +34,10 @@ class Listing(models.Model):
         ERROR = "error", _("Error")
         DISCONNECTED = "disconnected", _("Disconnected")
 
+    class Gone(models.TextChoices):
+        WITHDRAWN = "withdrawn", _("Taken off sale at the marketplace")
+        ABSENT = "absent", _("Unknown to the marketplace")
+
     seller = models.ForeignKey(Seller, models.CASCADE, related_name="listings", verbose_name=_("seller"))
     connection = models.ForeignKey(
         Connection, models.CASCADE, related_name="listings", verbose_name=_("connection")
@@ -54,6 +58,9 @@ class Listing(models.Model):
     """The newest load this listing was sent in."""
     corrected_at = models.DateTimeField(_("corrected"), null=True, blank=True)
     """When a change in the ERP made every known error pass: ready to be reconnected."""
+    gone_at = models.DateTimeField(_("gone since"), null=True, blank=True)
+    """When the read-back found that the marketplace no longer sells it; nobody here asked for that."""
+    gone_as = models.CharField(_("what became of it"), max_length=10, choices=Gone, blank=True, db_default="")
     created_at = models.DateTimeField(_("since"), default=timezone.now)
 
     class Meta:
@@ -68,6 +75,11 @@ class Listing(models.Model):
                 ),
                 name="marketplaces_listing_state_known",
             ),
+            models.CheckConstraint(
+                condition=Q(gone_at__isnull=True, gone_as="")
+                | Q(gone_at__isnull=False, gone_as__in=["withdrawn", "absent"]),
+                name="marketplaces_listing_gone_somehow",
+            ),
         ]
         indexes = [
             # The portal's list of one seller's listings, and its tabs by state.
@@ -75,6 +87,10 @@ class Listing(models.Model):
             models.Index(F("seller"), F("state"), F("id").desc(), name="marketplaces_listing_by_state"),
             # Counting and read-back per connection; listings that wait for cataloguing.
             models.Index(F("connection"), F("state"), F("id"), name="marketplaces_listing_of_conn"),
+            # The differences page: listings that vanished there.
+            models.Index(
+                F("seller"), F("id"), name="marketplaces_listing_gone", condition=Q(gone_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -86,8 +102,18 @@ class Sync(models.Model):
 
     Due is `wanted_version` > `confirmed_version` and not refused at that version; `due_at` is that
     sentence as a column. Triggers on the catalogue's tables move `wanted_version` (migration
-    0002); the lane's worker moves the rest. Values are text, as they are shown to people.
+    0003); the lane's worker moves the rest. Values are text, as they are shown to people.
     """
+
+    class Drift(models.TextChoices):
+        """Why the marketplace does not show what the catalogue says."""
+
+        OUTSIDE = "outside", _("Changed at the marketplace")
+        SUPERSEDED = "superseded", _("An older value is shown: a newer one waits")
+        NEVER_SENT = "never_sent", _("Never sent")
+        REFUSED = "refused", _("Refused by the marketplace")
+        HELD = "held", _("Held back: the price moves too far")
+        FROZEN = "frozen", _("Frozen by you")
 
     pk = models.CompositePrimaryKey("listing_id", "facet")
     listing = models.ForeignKey(Listing, models.CASCADE, related_name="syncs", db_index=False)
@@ -125,6 +151,20 @@ class Sync(models.Model):
     sent_at = models.DateTimeField(null=True, blank=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)
     seen_at = models.DateTimeField(null=True, blank=True)
+    sent_received_at = models.DateTimeField(null=True, blank=True)
+    """When the value sent last had come in; `received_at` may be a newer one's by now."""
+    why = models.CharField(max_length=20, blank=True, db_default="")
+    """What asked for `why_version` when it was not the catalogue: "load:7", "rules:3" (a
+    version of the price rules), "approved" (a held price), "heal", "again", "unfrozen"."""
+    why_version = models.PositiveIntegerField(db_default=0)
+    passages = models.PositiveIntegerField(db_default=0)
+    """How many passages were ever written; the newest is in slot (passages - 1) % KEPT."""
+    drift = models.CharField(max_length=10, choices=Drift, blank=True, db_default="")
+    """Why the marketplace shows something else; empty while nothing is known to differ."""
+    frozen_at = models.DateTimeField(null=True, blank=True)
+    """Since when the seller wants this left alone at the marketplace."""
+    look_at = models.DateTimeField(null=True, blank=True)
+    """When the read-back looks at the listing next; kept on its stock row alone."""
 
     class Meta:
         constraints = [
@@ -146,6 +186,12 @@ class Sync(models.Model):
                 | Q(wanted_version__lte=Greatest("confirmed_version", "refused_version")),
                 name="marketplaces_sync_nothing_forgotten",
             ),
+            # What is frozen is never due: no statement, of ours or of anybody, can send it.
+            models.CheckConstraint(
+                condition=Q(frozen_at__isnull=True) & ~Q(drift="frozen")
+                | Q(frozen_at__isnull=False, drift="frozen", follows=False, due_at__isnull=True),
+                name="marketplaces_sync_frozen_is_still",
+            ),
         ]
         indexes = [
             # engine.take_due: what a facet lane has to do, oldest first; also "is there anything?".
@@ -166,10 +212,27 @@ class Sync(models.Model):
                 name="marketplaces_sync_in_flight",
                 condition=Q(submission__isnull=False),
             ),
+            # The differences page, and what a load leaves out because it is frozen.
+            models.Index(
+                fields=["connection", "drift", "listing"],
+                name="marketplaces_sync_drift",
+                condition=~Q(drift=""),
+            ),
+            # observe: whom to look at next.
+            models.Index(
+                fields=["connection", "look_at"],
+                name="marketplaces_sync_look",
+                condition=Q(look_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.listing_id}/{self.facet}"
+
+    @property
+    def asked_by(self) -> str:
+        """What asked for the wanted value; empty where the catalogue did."""
+        return self.why if self.why_version == self.wanted_version else ""
 
 
 class ListingEvent(models.Model):

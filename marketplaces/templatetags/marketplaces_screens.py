@@ -8,12 +8,13 @@ from typing import Any
 
 from django import template
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from hub import panels
 from marketplaces import showing
 from marketplaces.contract import Facet
-from marketplaces.models import Load
+from marketplaces.models import Load, Passage, Sync
 from marketplaces.pricing import Price
 
 register = template.Library()
@@ -54,6 +55,35 @@ def exactly(moment: datetime | None) -> str:
 def synced(value: str, facet: str) -> str:
     """Show a sync row's value as people read it; a dash for none."""
     return showing.synced(facet, value)
+
+
+@register.filter
+def why(code: str) -> str:
+    """Say what asked for a value."""
+    return showing.why(code)
+
+
+@register.filter
+def lasted(seconds: float | None) -> str:
+    """Show how long something took."""
+    return showing.seconds(seconds)
+
+
+@register.filter
+def drift(sync: Sync) -> SafeString | str:
+    """Show why the marketplace shows something else; nothing when it does not."""
+    if not sync.drift:
+        return ""
+    return format_html(
+        '<span class="mk-badge mk-{}">{}</span>', showing.DRIFT_TONES[sync.drift], sync.get_drift_display()
+    )
+
+
+@register.filter
+def outcome(passage: Passage) -> SafeString:
+    """Show what became of a value."""
+    tone = showing.OUTCOME_TONES.get(passage.outcome, "quiet")
+    return format_html('<span class="mk-badge mk-{}">{}</span>', tone, passage.get_outcome_display())
 
 
 @register.filter

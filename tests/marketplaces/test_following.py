@@ -7,7 +7,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from catalog.models import Product, Variation
-from marketplaces import engine, observe, services
+from marketplaces import engine, services
 from marketplaces.models import Connection, Exchange, Lane, Sync
 from tests import engine as driver
 from tests.marketplaces.shop import Shop, change_product, set_qty
@@ -218,34 +218,6 @@ def test_a_switched_off_kind_waits_and_then_catches_up(shop: Shop) -> None:
     shop.settle()
 
     assert shop.shown("PAN-1")["quantity"] == 1
-
-
-def test_what_was_changed_behind_our_back_is_seen_and_healed(shop: Shop) -> None:
-    shop.sell("PAN-1")
-    shop.connect()
-    shop.sandbox.set_listing(shop.account["account_id"], "PAN-1", quantity=99)
-
-    Lane.objects.filter(connection=shop.connection, kind="observe").update(cursor="", run_at=timezone.now())
-    engine.run(lane(shop, "observe").pk)
-    shop.settle()
-
-    sync = shop.sync("PAN-1", "stock")
-    assert sync.seen_value == "99"
-    assert shop.shown("PAN-1")["quantity"] == 10
-
-
-def test_a_look_older_than_the_newest_send_proves_nothing(shop: Shop) -> None:
-    variation = shop.sell("PAN-1")
-    shop.connect()
-    asked_at = timezone.now()
-    with_old_stock = shop.connection.adapter().read_listings(["PAN-1"])
-    set_qty(variation, 4)
-    shop.settle()
-
-    observe.note_seen({"PAN-1": shop.listing("PAN-1").pk}, with_old_stock, asked_at)
-
-    assert shop.sync("PAN-1", "stock").due_at is None
-    assert shop.sync("PAN-1", "stock").confirmed_value == "4"
 
 
 def test_no_secret_is_ever_written_into_an_exchange(shop: Shop) -> None:

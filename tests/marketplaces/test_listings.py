@@ -105,18 +105,6 @@ def test_a_price_where_there_was_none_counts_as_a_correction(shop: Shop) -> None
     assert services.corrected(load).count() == 1
 
 
-def test_a_connection_that_asks_for_it_reconnects_corrected_listings_by_itself(shop: Shop) -> None:
-    variation = shop.sell("PAN-1", brand="")
-    shop.connect("PAN-1")
-    services.set_switches(connection=shop.connection, auto_reconnect=True)
-
-    change_product(variation, brand="Panex")
-    driver.run_until(lambda: shop.listing("PAN-1").state == Listing.State.CONNECTED)
-
-    load = Load.objects.latest("id")
-    assert (load.origin, load.action, load.number) == (Load.Origin.AUTOMATIC, Load.Action.RECONNECT, 2)
-
-
 def test_mapping_a_category_counts_as_a_correction(shop: Shop) -> None:
     other = make.make_category(shop.seller, "OUTRA", "Sem par")
     shop.sell("PAN-1", category_codes=[other.code])

@@ -95,6 +95,8 @@ def test_staff_slows_pauses_and_switches_a_marketplace_off(staff: Client, busy: 
         "calls_per_second": "2.5",
         "paused_until_0": "31/12/2030",
         "paused_until_1": "10:00:00",
+        "readback_hours": "12",
+        "lag_target_seconds": "20",
     }
     response = staff.post(page_of(marketplace), form)
     assert response.status_code == 302, response.context["adminform"].form.errors
@@ -102,6 +104,7 @@ def test_staff_slows_pauses_and_switches_a_marketplace_off(staff: Client, busy: 
     assert not marketplace.is_enabled
     assert marketplace.paused_until is not None
     assert str(marketplace.pace) == "2.50"
+    assert (marketplace.readback_hours, marketplace.lag_target_seconds) == (12, 20)
 
 
 def test_failing_lanes_are_found_reset_and_run(staff: Client, busy: Shop) -> None:

@@ -1,0 +1,512 @@
+"""Seen beats said: what differs at the marketplace is found, explained from our own records, and healed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+from datetime import datetime, timedelta
+from unittest import mock
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from catalog.models import Variation
+from marketplaces import drift, engine, ledger, observe, services
+from marketplaces.models import Exchange, Lane, Listing, Load, Passage, Sync
+from tests import engine as driver
+from tests.marketplaces.shop import Shop, change_product, open_shop, set_qty
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def look(shop: Shop, at: datetime | None = None) -> None:
+    """Let every listing's turn in the read-back come, and run it once."""
+    Sync.objects.filter(connection=shop.connection, look_at__isnull=False).update(
+        look_at=timezone.now() - timedelta(seconds=1)
+    )
+    Lane.objects.filter(connection=shop.connection, kind="observe").update(run_at=timezone.now())
+    engine.run(Lane.objects.get(connection=shop.connection, kind="observe").pk)
+
+
+def outside(shop: Shop, sku: str, **values: object) -> None:
+    """Somebody changes a listing at the marketplace itself."""
+    shop.sandbox.set_listing(shop.account["account_id"], sku, **values)
+
+
+def drift_of(shop: Shop, sku: str, facet: str) -> str:
+    return shop.sync(sku, facet).drift
+
+
+def calls(shop: Shop) -> int:
+    """How often anything was sent."""
+    sending = Exchange.objects.filter(connection=shop.connection, lane__in=("content", "price", "stock"))
+    return sending.count()
+
+
+def freeze(shop: Shop, sku: str, *facets: str, frozen: bool = True) -> int:
+    return drift.set_frozen(
+        seller_id=shop.seller.pk, listings=[shop.listing(sku)], facets=facets, frozen=frozen, by="Ana"
+    )
+
+
+# --- the read-back -------------------------------------------------------------------------------
+
+
+def test_a_price_changed_at_the_marketplace_is_found_named_and_healed(shop: Shop) -> None:
+    shop.sell("PAN-1")
+    shop.connect()
+    outside(shop, "PAN-1", price="99.00")
+
+    look(shop)
+    assert drift_of(shop, "PAN-1", "price") == "outside"
+    shop.settle()
+
+    assert shop.shown("PAN-1")["price"] == "129.90"
+    assert drift_of(shop, "PAN-1", "price") == ""
+    outcomes = list(
+        Passage.objects.filter(listing=shop.listing("PAN-1"), facet="price")
+        .order_by("settled_at")
+        .values_list("outcome", "value", "why")
+    )
+    assert outcomes[-2:] == [("outside", "99.00/99.00", ""), ("confirmed", "129.90/129.90", "heal")]
+
+
+def test_after_healing_one_more_turn_sends_nothing(shop: Shop) -> None:
+    shop.sell("PAN-1")
+    shop.connect()
+    outside(shop, "PAN-1", price="99.00", quantity=50)
+    look(shop)
+    shop.settle()
+    before = calls(shop)
+
+    look(shop)
+    for lane in Lane.objects.filter(connection=shop.connection):
+        engine.run(lane.pk)
+
+    assert calls(shop) == before
+    assert not drift.rows([shop.connection]).exists()
+
+
+def test_a_quantity_lower_than_ours_may_be_a_sale_and_is_looked_at_twice(shop: Shop) -> None:
+    shop.sell("PAN-1", qty=10)
+    shop.connect()
+    outside(shop, "PAN-1", quantity=9)
+
+    look(shop)
+    assert drift_of(shop, "PAN-1", "stock") == ""
+    again = shop.sync("PAN-1", "stock").look_at
+    assert again is not None
+    assert again <= timezone.now() + observe.SECOND_LOOK
+    shop.settle()
+    assert shop.shown("PAN-1")["quantity"] == 9
+
+    look(shop)
+    shop.settle()
+    assert shop.shown("PAN-1")["quantity"] == 10
+
+
+def test_a_sale_whose_stock_the_erp_has_told_meanwhile_is_no_difference(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", qty=10)
+    shop.connect()
+    outside(shop, "PAN-1", quantity=9)
+    look(shop)
+
+    set_qty(variation, 9)
+    shop.settle()
+    look(shop)
+
+    assert drift_of(shop, "PAN-1", "stock") == ""
+    assert shop.shown("PAN-1")["quantity"] == 9
+
+
+def test_a_marketplace_with_a_will_of_its_own_is_not_healed_for_ever(shop: Shop) -> None:
+    shop.sell("PAN-1")
+    shop.connect()
+    outside(shop, "PAN-1", price="99.00")
+    look(shop)
+    shop.settle()
+    before = calls(shop)
+
+    for _ in range(3):
+        outside(shop, "PAN-1", price="99.00")
+        look(shop)
+        shop.settle()
+
+    assert calls(shop) == before
+    assert drift_of(shop, "PAN-1", "price") == "outside"
+
+
+def test_a_value_seen_right_in_between_is_healed_again(shop: Shop) -> None:
+    shop.sell("PAN-1")
+    shop.connect()
+    for _ in range(2):
+        outside(shop, "PAN-1", price="99.00")
+        look(shop)
+        shop.settle()
+        look(shop)
+
+    assert shop.shown("PAN-1")["price"] == "129.90"
+
+
+def test_where_the_seller_decides_a_difference_is_listed_and_healed_by_a_click(shop: Shop) -> None:
+    shop.sell("PAN-1")
+    shop.sell("PAN-2")
+    shop.connect()
+    services.set_switches(connection=shop.connection, auto_heal=False)
+    for sku in ("PAN-1", "PAN-2"):
+        outside(shop, sku, price="99.00")
+
+    for _ in range(2):
+        look(shop)
+        shop.settle()
+    assert {one.drift for one in drift.rows([shop.connection])} == {"outside"}
+    assert shop.shown("PAN-1")["price"] == "99.00"
+
+    assert drift.heal(connection=shop.connection, listing_ids=[shop.listing("PAN-1").pk]) == 1
+    shop.settle()
+    assert (shop.shown("PAN-1")["price"], shop.shown("PAN-2")["price"]) == ("129.90", "99.00")
+
+    assert drift.heal(connection=shop.connection) == 1
+    shop.settle()
+    assert shop.shown("PAN-2")["price"] == "129.90"
+    assert drift.heal(connection=shop.connection) == 0
+
+
+def test_a_new_value_goes_out_although_it_equals_what_was_confirmed_before_the_change_outside(
+    shop: Shop,
+) -> None:
+    variation = shop.sell("PAN-1", qty=10)
+    shop.connect()
+    services.set_switches(connection=shop.connection, auto_heal=False)
+    outside(shop, "PAN-1", quantity=99)
+    look(shop)
+
+    set_qty(variation, 11)
+    set_qty(variation, 10)
+    shop.settle()
+
+    assert shop.shown("PAN-1")["quantity"] == 10
+
+
+def test_a_look_older_than_the_newest_send_proves_nothing(shop: Shop) -> None:
+    variation = shop.sell("PAN-1")
+    shop.connect()
+    asked_at = timezone.now()
+    with_old_stock = shop.connection.adapter().read_listings(["PAN-1"])
+    set_qty(variation, 4)
+    shop.settle()
+
+    observe.note_seen(shop.connection, {"PAN-1": shop.listing("PAN-1").pk}, with_old_stock, asked_at)
+
+    assert shop.sync("PAN-1", "stock").due_at is None
+    assert (shop.sync("PAN-1", "stock").confirmed_value, drift_of(shop, "PAN-1", "stock")) == ("4", "")
+
+
+# --- the round -----------------------------------------------------------------------------------
+
+
+def test_every_listing_comes_round_within_the_period_and_one_that_sells_sooner(shop: Shop) -> None:
+    for number in range(12):
+        shop.sell(f"PAN-{number:02d}")
+    shop.connect()
+    connection = shop.connection
+    connection.readback_hours = 6
+    connection.save(update_fields=["readback_hours"])
+    start = timezone.now()
+    Sync.objects.filter(connection=connection).update(received_at=start - timedelta(days=3))
+    # One sells: its stock has changed half an hour ago.
+    hot = shop.listing("PAN-05").pk
+    Sync.objects.filter(listing=hot, facet="stock").update(received_at=start - timedelta(minutes=30))
+    lane = Lane.objects.get(connection=connection, kind="observe")
+    seen: dict[int, list[datetime]] = {}
+    at = start
+    while at < start + timedelta(hours=14):
+        Lane.objects.filter(pk=lane.pk).update(run_at=start)
+        with mock.patch("django.utils.timezone.now", lambda at=at: at):
+            engine.run(lane.pk)
+        for listing_id, seen_at in Sync.objects.filter(connection=connection, facet="stock").values_list(
+            "listing_id", "seen_at"
+        ):
+            if seen_at is not None and seen_at not in seen.setdefault(listing_id, []):
+                seen[listing_id].append(seen_at)
+        at += timedelta(minutes=10)
+
+    assert len(seen) == 12
+    for looks in seen.values():
+        ends = itertools.pairwise([start, *looks, at])
+        assert max(later - before for before, later in ends) <= timedelta(hours=6)
+    times = Counter({listing_id: len(looks) for listing_id, looks in seen.items()})
+    assert times[hot] >= 2 * max(number for listing_id, number in times.items() if listing_id != hot)
+
+
+def test_a_changed_stock_brings_the_next_look_forward(shop: Shop) -> None:
+    variation = shop.sell("PAN-1")
+    shop.connect()
+    far = timezone.now() + timedelta(hours=20)
+    Sync.objects.filter(listing=shop.listing("PAN-1"), facet="stock").update(look_at=far)
+
+    set_qty(variation, 3)
+    shop.settle()
+
+    next_look = shop.sync("PAN-1", "stock").look_at
+    assert next_look is not None
+    assert next_look < timezone.now() + ledger.SOON
+    assert shop.sync("PAN-1", "price").look_at is None
+
+
+def test_what_is_off_sale_is_looked_at_no_more(shop: Shop) -> None:
+    shop.sell("PAN-1")
+    shop.connect()
+    assert shop.sync("PAN-1", "stock").look_at is not None
+
+    shop.send_again("PAN-1", action=Load.Action.DISCONNECT)
+
+    assert shop.sync("PAN-1", "stock").look_at is None
+
+
+# --- causes --------------------------------------------------------------------------------------
+
+
+def test_an_older_value_of_ours_is_named_superseded(shop: Shop) -> None:
+    variation = shop.sell("PAN-1")
+    shop.connect()
+    services.set_switches(connection=shop.connection, sync_price=False)
+    change_product(variation, price="150.00")
+    Sync.objects.filter(connection=shop.connection).update(received_at=timezone.now() - timedelta(hours=1))
+
+    look(shop)
+
+    assert drift_of(shop, "PAN-1", "price") == "superseded"
+    services.set_switches(connection=shop.connection, sync_price=True)
+    shop.settle()
+    assert drift_of(shop, "PAN-1", "price") == ""
+
+
+def test_a_price_that_never_went_out_is_named(shop: Shop) -> None:
+    shop.sell("PAN-1")
+    services.set_switches(connection=shop.connection, sync_price=False)
+    services.start_load(connection=shop.connection, action="connect", variations=Variation.objects.all())
+    driver.run_until(lambda: shop.listing("PAN-1").state == Listing.State.CONNECTED)
+    Sync.objects.filter(connection=shop.connection).update(received_at=timezone.now() - timedelta(hours=1))
+
+    look(shop)
+
+    assert drift_of(shop, "PAN-1", "price") == "never_sent"
+
+
+def test_a_refused_value_is_a_difference_at_once_and_trying_again_is_a_click(shop: Shop) -> None:
+    variation = shop.sell("PAN-1")
+    shop.connect()
+    change_product(variation, price="0.00")
+    shop.settle()
+    assert drift_of(shop, "PAN-1", "price") == "refused"
+    look(shop)
+    assert drift_of(shop, "PAN-1", "price") == "refused"
+
+    assert drift.heal(connection=shop.connection, causes=["refused"]) == 1
+    shop.settle()
+    assert drift_of(shop, "PAN-1", "price") == "refused"
+    change_product(variation, price="140.00")
+    shop.settle()
+    assert drift_of(shop, "PAN-1", "price") == ""
+    assert shop.shown("PAN-1")["price"] == "140.00"
+
+
+# --- frozen --------------------------------------------------------------------------------------
+
+
+def test_nothing_of_what_is_frozen_is_sent_and_released_it_goes_out(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", qty=10)
+    shop.connect()
+    assert freeze(shop, "PAN-1", "price", "stock") == 2
+    before = calls(shop)
+
+    change_product(variation, price="150.00")
+    set_qty(variation, 4)
+    outside(shop, "PAN-1", price="88.00")
+    look(shop)
+    drift.heal(connection=shop.connection)
+    services.retry_facet(listing=shop.listing("PAN-1"), facet="price")
+    services.send_terms_again(connection=shop.connection, listings=Listing.objects.all())
+    shop.settle()
+
+    assert calls(shop) == before
+    shown = shop.shown("PAN-1")
+    assert (shown["price"], shown["quantity"]) == ("88.00", 10)
+    assert shop.sync("PAN-1", "price").seen_value == "88.00/88.00"
+    assert {one.drift for one in drift.rows([shop.connection])} == {"frozen"}
+
+    assert freeze(shop, "PAN-1", "price", "stock", frozen=False) == 2
+    shop.settle()
+    shown = shop.shown("PAN-1")
+    assert (shown["price"], shown["quantity"]) == ("150.00", 4)
+    assert not drift.rows([shop.connection]).exists()
+
+
+def test_released_without_a_difference_nothing_is_sent(shop: Shop) -> None:
+    shop.sell("PAN-1")
+    shop.connect()
+    freeze(shop, "PAN-1", "price", "stock")
+    before = calls(shop)
+
+    freeze(shop, "PAN-1", "price", "stock", frozen=False)
+    shop.settle()
+
+    assert calls(shop) == before
+
+
+def test_released_after_a_change_outside_the_catalogues_value_comes_back(shop: Shop) -> None:
+    shop.sell("PAN-1")
+    shop.connect()
+    freeze(shop, "PAN-1", "price")
+    outside(shop, "PAN-1", price="88.00")
+    look(shop)
+
+    freeze(shop, "PAN-1", "price", frozen=False)
+    shop.settle()
+
+    assert shop.shown("PAN-1")["price"] == "129.90"
+
+
+def test_frozen_content_is_left_out_of_loads_but_can_be_taken_off_sale(shop: Shop) -> None:
+    variation = shop.sell("PAN-1")
+    shop.connect()
+    freeze(shop, "PAN-1", "content")
+    change_product(variation, name="Panela de pressão com nome novo")
+
+    for action, chosen in (
+        ("reconnect", {"listings": Listing.objects.all()}),
+        ("connect", {"variations": Variation.objects.all()}),
+    ):
+        with pytest.raises(services.NotPossible):
+            services.start_load(connection=shop.connection, action=action, **chosen)
+    assert shop.shown("PAN-1")["title"] == "Panela de pressão PAN-1 4,5 litros"
+
+    shop.send_again("PAN-1", action=Load.Action.DISCONNECT)
+    assert shop.listing("PAN-1").state == Listing.State.DISCONNECTED
+    shop.connect("PAN-1")
+    assert shop.shown("PAN-1")["title"] == "Panela de pressão com nome novo"
+
+
+def test_frozen_content_does_not_follow_until_it_is_released(shop: Shop) -> None:
+    variation = shop.sell("PAN-1")
+    shop.connect()
+    services.set_switches(connection=shop.connection, sync_content=True)
+    freeze(shop, "PAN-1", "content")
+    change_product(variation, name="Panela de pressão com nome novo")
+    services.set_switches(connection=shop.connection, sync_content=False)
+    services.set_switches(connection=shop.connection, sync_content=True)
+    shop.settle()
+    assert shop.shown("PAN-1")["title"] == "Panela de pressão PAN-1 4,5 litros"
+
+    freeze(shop, "PAN-1", "content", frozen=False)
+    driver.run_until(lambda: shop.shown("PAN-1")["title"] == "Panela de pressão com nome novo")
+
+
+def test_a_reconnected_listing_keeps_its_frozen_price(shop: Shop) -> None:
+    variation = shop.sell("PAN-1")
+    shop.connect()
+    freeze(shop, "PAN-1", "price")
+    change_product(variation, price="150.00")
+
+    shop.send_again("PAN-1")
+
+    assert drift_of(shop, "PAN-1", "price") == "frozen"
+    assert shop.sync("PAN-1", "price").due_at is None
+
+
+def test_the_database_lets_nothing_frozen_be_due(shop: Shop) -> None:
+    shop.sell("PAN-1")
+    shop.connect()
+    freeze(shop, "PAN-1", "stock")
+    row = Sync.objects.filter(listing=shop.listing("PAN-1"), facet="stock")
+
+    for change in ({"due_at": timezone.now()}, {"follows": True}, {"drift": ""}):
+        with transaction.atomic(), pytest.raises(IntegrityError, match="frozen_is_still"):
+            row.update(**change)
+
+
+def test_a_stranger_freezes_and_heals_nothing(shop: Shop) -> None:
+    shop.sell("PAN-1")
+    shop.connect()
+    other = open_shop(shop.sandbox, "Beto")
+
+    changed = drift.set_frozen(
+        seller_id=other.seller.pk, listings=[shop.listing("PAN-1")], facets=["price"], frozen=True, by="Beto"
+    )
+
+    assert changed == 0
+    Sync.objects.filter(facet="price").update(drift="outside")
+    assert drift.heal(connection=other.connection, listing_ids=[shop.listing("PAN-1").pk]) == 0
+    assert shop.sync("PAN-1", "price").due_at is None
+
+
+# --- gone ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fate", ["withdrawn", "absent"])
+def test_a_listing_that_vanished_there_is_shown_and_published_again(shop: Shop, fate: str) -> None:
+    shop.sell("PAN-1")
+    shop.connect()
+    outside(shop, "PAN-1", state=fate)
+
+    look(shop)
+    listing = shop.listing("PAN-1")
+    assert (listing.state, listing.gone_as) == ("connected", fate)
+    since = listing.gone_at
+    look(shop)
+    assert shop.listing("PAN-1").gone_at == since
+
+    load = drift.publish_gone_again(connection=shop.connection, listings=Listing.objects.all())
+    assert load.total == 1
+    shop.settle()
+    assert shop.shown("PAN-1")["state"] == "live"
+    assert shop.listing("PAN-1").gone_at is None
+
+
+def test_a_listing_that_vanished_there_is_accepted_as_off_sale(shop: Shop) -> None:
+    variation = shop.sell("PAN-1")
+    shop.connect()
+    outside(shop, "PAN-1", state="withdrawn")
+    look(shop)
+
+    assert drift.accept_gone(connection=shop.connection, listings=Listing.objects.all()) == 1
+    before = calls(shop)
+    set_qty(variation, 2)
+    shop.settle()
+
+    listing = shop.listing("PAN-1")
+    assert (listing.state, listing.intent, listing.gone_at) == ("disconnected", "withdrawn", None)
+    assert calls(shop) == before
+    shop.connect("PAN-1")
+    assert (shop.shown("PAN-1")["state"], shop.shown("PAN-1")["quantity"]) == ("live", 2)
+
+
+def test_a_listing_that_comes_back_is_gone_no_more(shop: Shop) -> None:
+    shop.sell("PAN-1")
+    shop.connect()
+    Listing.objects.update(gone_at=timezone.now(), gone_as="absent")
+
+    look(shop)
+
+    assert shop.listing("PAN-1").gone_at is None
+
+
+def test_what_the_marketplace_rejects_after_all_is_an_error_that_an_erp_change_corrects(shop: Shop) -> None:
+    variation = shop.sell("PAN-1")
+    shop.connect()
+    refusal = [{"code": "SBX-MODERATION-TITLE", "message": "O título foi recusado.", "field": "title"}]
+    with shop.sandbox.market.store.transaction() as db:
+        db.execute("UPDATE listing SET state = 'rejected', errors = ?", [json.dumps(refusal)])
+
+    look(shop)
+    assert shop.listing("PAN-1").state == Listing.State.ERROR
+    assert [issue.code for issue in shop.issues("PAN-1")] == ["SBX-MODERATION-TITLE"]
+
+    change_product(variation, name="Panela de pressão sem o que incomodava")
+    shop.settle()
+
+    assert shop.issues("PAN-1") == []
+    assert shop.listing("PAN-1").corrected_at is not None

@@ -1,0 +1,181 @@
+"""The pages of synchronisation and differences, and freezing on a listing's page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from marketplaces import engine, services
+from marketplaces.models import Connection, Lag, Lane, Listing, Load, Passage, Sync
+from tests.marketplaces.shop import Shop, change_product, set_qty
+
+SYNC = reverse("portal:sync")
+DIFFERENCES = reverse("portal:differences")
+HEAL = reverse("portal:differences_heal")
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def drifted(stall: Shop, sku: str, **values: Any) -> None:
+    """Somebody changes a listing at the marketplace, and the read-back sees it."""
+    stall.sandbox.set_listing(stall.account["account_id"], sku, **values)
+    now = timezone.now()
+    Sync.objects.filter(connection=stall.connection, look_at__isnull=False).update(look_at=now)
+    Lane.objects.filter(connection=stall.connection, kind="observe").update(run_at=now)
+    engine.run(Lane.objects.get(connection=stall.connection, kind="observe").pk)
+
+
+@pytest.fixture
+def listed(stall: Shop) -> None:
+    """Three listings on an account that does not heal by itself."""
+    for sku in ("PANELA-1", "PANELA-2", "PANELA-3"):
+        stall.sell(sku)
+    stall.connect()
+    services.set_switches(connection=stall.connection, auto_heal=False)
+
+
+def freeze(client: Client, listing: Listing, facet: str, frozen: str = "1") -> int:
+    address = reverse("portal:listing_freeze", args=[listing.pk, facet])
+    return client.post(address, {"frozen": frozen}).status_code
+
+
+def skus(client: Client, **query: Any) -> list[str]:
+    context = client.get(DIFFERENCES, query).context
+    return [getattr(row, "variation", None) or row["listing"].variation for row in context["rows"]]
+
+
+def test_the_lag_is_shown_against_its_target(otto: Client, stall: Shop, listed: None) -> None:
+    set_qty(stall.listing("PANELA-1").variation, 3)
+    stall.settle()
+
+    (card,) = otto.get(SYNC).context["cards"]
+    stock, _price, content = (lag for lag, _label in card["lags"])
+    assert (stock.facet, stock.samples, stock.is_met) == ("stock", 1, True)
+    assert content.samples == 3
+
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    Lag.objects.create(
+        connection=stall.connection, facet="price", hour=hour, bucket=20, samples=9, longest=250.0
+    )
+    page = otto.get(SYNC, {"on": stall.connection.pk, "hours": "720"})
+    assert "fora da meta" in page.content.decode()
+    assert "4,2 min" in page.content.decode()
+
+
+@pytest.mark.parametrize("query", [{"on": "x"}, {"on": "9" * 30}, {"hours": "7"}, {"hours": "'"}])
+def test_a_strange_question_about_the_lag_is_answered_as_usual(
+    otto: Client, stall: Shop, query: dict[str, str]
+) -> None:
+    response = otto.get(SYNC, query)
+    assert response.status_code == 200
+    assert response.context["hours"] == "24"
+
+
+def test_differences_are_listed_by_cause_and_healed_one_by_one_or_all(
+    otto: Client, stall: Shop, listed: None
+) -> None:
+    for sku in ("PANELA-1", "PANELA-2", "PANELA-3"):
+        drifted(stall, sku, price="99.00")
+    assert len(skus(otto)) == 3
+    tabs = {key: count for key, _title, count, _more in otto.get(DIFFERENCES).context["tabs"]}
+    assert tabs == {"outside": 3, "superseded": 0, "never_sent": 0, "refused": 0, "gone": 0, "frozen": 0}
+
+    one = {"cause": "outside", "listing": stall.listing("PANELA-1").pk, "facet": "price"}
+    otto.post(HEAL, one)
+    stall.settle()
+    assert [stall.shown(f"PANELA-{number}")["price"] for number in (1, 2)] == ["129.90", "99.00"]
+
+    otto.post(HEAL, {"cause": "outside", "on": stall.connection.pk})
+    stall.settle()
+    assert stall.shown("PANELA-2")["price"] == "129.90"
+    assert skus(otto) == []
+
+
+def test_a_frozen_price_is_listed_stays_and_is_released(otto: Client, stall: Shop, listed: None) -> None:
+    listing = stall.listing("PANELA-1")
+    assert freeze(otto, listing, "price") == 302
+    change_product(listing.variation, price="150.00")
+    stall.settle()
+    assert stall.shown("PANELA-1")["price"] == "129.90"
+    assert [one.sku for one in skus(otto)] == ["PANELA-1"]
+    page = otto.get(reverse("portal:marketplaces_listing_change", args=[listing.pk])).content.decode()
+    assert "Congelado por você" in page
+    assert Passage.objects.get(listing=listing, outcome="frozen").cause == "otto@example.com"
+
+    freeze(otto, listing, "price", "0")
+    stall.settle()
+    assert stall.shown("PANELA-1")["price"] == "150.00"
+
+
+def test_a_vanished_listing_comes_with_its_choice(otto: Client, stall: Shop, listed: None) -> None:
+    drifted(stall, "PANELA-1", state="absent")
+    drifted(stall, "PANELA-2", state="withdrawn")
+    assert [one.sku for one in skus(otto, cause="gone")] == ["PANELA-1", "PANELA-2"]
+
+    def choose(sku: str, choice: str) -> None:
+        otto.post(reverse("portal:listing_gone", args=[stall.listing(sku).pk]), {"choice": choice})
+
+    choose("PANELA-1", "publish")
+    stall.settle()
+    choose("PANELA-2", "accept")
+    choose("PANELA-3", "publish")
+
+    assert stall.shown("PANELA-1")["state"] == "live"
+    assert stall.listing("PANELA-2").state == Listing.State.DISCONNECTED
+    assert skus(otto, cause="gone") == []
+    assert Load.objects.count() == 2
+
+
+def test_a_viewer_looks_and_changes_nothing(vera: Client, stall: Shop, listed: None) -> None:
+    drifted(stall, "PANELA-1", price="99.00")
+    listing = stall.listing("PANELA-1")
+    page = vera.get(DIFFERENCES).content.decode()
+    assert "PANELA-1" in page
+    assert HEAL not in page
+    assert vera.post(HEAL, {"cause": "outside"}).status_code == 403
+    assert freeze(vera, listing, "price") == 403
+    assert vera.post(reverse("portal:listing_gone", args=[listing.pk])).status_code == 403
+    assert stall.sync("PANELA-1", "price").due_at is None
+
+
+def test_a_stranger_reaches_nothing(stranger: Client, stall: Shop, listed: None) -> None:
+    drifted(stall, "PANELA-1", price="99.00")
+    listing = stall.listing("PANELA-1")
+
+    assert freeze(stranger, listing, "price") == 404
+    said = {"cause": "outside", "listing": listing.pk, "facet": "price", "on": stall.connection.pk}
+    assert stranger.post(HEAL, said).status_code == 404
+    stranger.post(HEAL, {"cause": "outside", "on": stall.connection.pk})
+    assert stall.sync("PANELA-1", "price").due_at is None
+    assert stranger.get(SYNC, {"on": stall.connection.pk}).context["cards"] == []
+    assert skus(stranger) == []
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"cause": "frozen"}, {"cause": "outside", "listing": "x"}, {"cause": "'", "on": "9" * 40}]
+)
+def test_a_strange_wish_to_heal_does_nothing(
+    otto: Client, stall: Shop, listed: None, said: dict[str, str]
+) -> None:
+    drifted(stall, "PANELA-1", price="99.00")
+    assert otto.post(HEAL, said).status_code in (302, 404)
+    assert stall.sync("PANELA-1", "price").due_at is None
+    assert freeze(otto, stall.listing("PANELA-1"), "nonsense") == 302
+
+
+def test_the_owner_sets_healing_and_the_round(dora: Client, stall: Shop) -> None:
+    address = reverse("portal:connection_switches", args=[stall.connection.pk])
+
+    dora.post(address, {"sync_stock": "on", "auto_reconnect": "on", "readback_hours": "6"})
+    stall.connection.refresh_from_db()
+    assert (stall.connection.auto_heal, stall.connection.auto_reconnect) == (False, True)
+    assert stall.connection.readback_period.total_seconds() == 6 * 3600
+
+    dora.post(address, {"auto_heal": "on", "readback_hours": "0"})
+    assert Connection.objects.get(pk=stall.connection.pk).readback_hours == 6
+    dora.post(address, {"auto_heal": "on", "readback_hours": ""})
+    assert Connection.objects.get(pk=stall.connection.pk).readback_period.total_seconds() == 24 * 3600

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+from django.utils import timezone
+
 from catalog.models import Category, Product, Variation
 from hub.models import Seller
+from marketplaces import engine as lanes
 from marketplaces import mapping, services
-from marketplaces.models import Connection, Issue, Listing, Load, Marketplace, RemoteCategory, Sync
+from marketplaces.models import Connection, Issue, Lane, Listing, Load, Marketplace, RemoteCategory, Sync
 from marketplaces.simulators.sandbox import SandboxSimulator, Settings
 from tests import engine, make
 from tests.simulators.lab import gtin
@@ -81,6 +84,13 @@ class Shop:
 
     def settle(self) -> None:
         engine.settle(self.connection)
+
+    def look(self) -> None:
+        """Let every listing's turn in the read-back come, and run it once."""
+        now = timezone.now()
+        Sync.objects.filter(connection=self.connection, look_at__isnull=False).update(look_at=now)
+        Lane.objects.filter(connection=self.connection, kind="observe").update(run_at=now)
+        lanes.run(Lane.objects.get(connection=self.connection, kind="observe").pk)
 
     def listing(self, sku: str) -> Listing:
         return Listing.objects.get(connection=self.connection, variation__sku=sku)

@@ -21,15 +21,6 @@ from tests.marketplaces.shop import Shop, change_product, open_shop, set_qty
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def look(shop: Shop, at: datetime | None = None) -> None:
-    """Let every listing's turn in the read-back come, and run it once."""
-    Sync.objects.filter(connection=shop.connection, look_at__isnull=False).update(
-        look_at=timezone.now() - timedelta(seconds=1)
-    )
-    Lane.objects.filter(connection=shop.connection, kind="observe").update(run_at=timezone.now())
-    engine.run(Lane.objects.get(connection=shop.connection, kind="observe").pk)
-
-
 def outside(shop: Shop, sku: str, **values: object) -> None:
     """Somebody changes a listing at the marketplace itself."""
     shop.sandbox.set_listing(shop.account["account_id"], sku, **values)
@@ -59,7 +50,7 @@ def test_a_price_changed_at_the_marketplace_is_found_named_and_healed(shop: Shop
     shop.connect()
     outside(shop, "PAN-1", price="99.00")
 
-    look(shop)
+    shop.look()
     assert drift_of(shop, "PAN-1", "price") == "outside"
     shop.settle()
 
@@ -77,11 +68,11 @@ def test_after_healing_one_more_turn_sends_nothing(shop: Shop) -> None:
     shop.sell("PAN-1")
     shop.connect()
     outside(shop, "PAN-1", price="99.00", quantity=50)
-    look(shop)
+    shop.look()
     shop.settle()
     before = calls(shop)
 
-    look(shop)
+    shop.look()
     for lane in Lane.objects.filter(connection=shop.connection):
         engine.run(lane.pk)
 
@@ -94,7 +85,7 @@ def test_a_quantity_lower_than_ours_may_be_a_sale_and_is_looked_at_twice(shop: S
     shop.connect()
     outside(shop, "PAN-1", quantity=9)
 
-    look(shop)
+    shop.look()
     assert drift_of(shop, "PAN-1", "stock") == ""
     again = shop.sync("PAN-1", "stock").look_at
     assert again is not None
@@ -102,7 +93,7 @@ def test_a_quantity_lower_than_ours_may_be_a_sale_and_is_looked_at_twice(shop: S
     shop.settle()
     assert shop.shown("PAN-1")["quantity"] == 9
 
-    look(shop)
+    shop.look()
     shop.settle()
     assert shop.shown("PAN-1")["quantity"] == 10
 
@@ -111,11 +102,11 @@ def test_a_sale_whose_stock_the_erp_has_told_meanwhile_is_no_difference(shop: Sh
     variation = shop.sell("PAN-1", qty=10)
     shop.connect()
     outside(shop, "PAN-1", quantity=9)
-    look(shop)
+    shop.look()
 
     set_qty(variation, 9)
     shop.settle()
-    look(shop)
+    shop.look()
 
     assert drift_of(shop, "PAN-1", "stock") == ""
     assert shop.shown("PAN-1")["quantity"] == 9
@@ -125,13 +116,13 @@ def test_a_marketplace_with_a_will_of_its_own_is_not_healed_for_ever(shop: Shop)
     shop.sell("PAN-1")
     shop.connect()
     outside(shop, "PAN-1", price="99.00")
-    look(shop)
+    shop.look()
     shop.settle()
     before = calls(shop)
 
     for _ in range(3):
         outside(shop, "PAN-1", price="99.00")
-        look(shop)
+        shop.look()
         shop.settle()
 
     assert calls(shop) == before
@@ -143,9 +134,9 @@ def test_a_value_seen_right_in_between_is_healed_again(shop: Shop) -> None:
     shop.connect()
     for _ in range(2):
         outside(shop, "PAN-1", price="99.00")
-        look(shop)
+        shop.look()
         shop.settle()
-        look(shop)
+        shop.look()
 
     assert shop.shown("PAN-1")["price"] == "129.90"
 
@@ -159,7 +150,7 @@ def test_where_the_seller_decides_a_difference_is_listed_and_healed_by_a_click(s
         outside(shop, sku, price="99.00")
 
     for _ in range(2):
-        look(shop)
+        shop.look()
         shop.settle()
     assert {one.drift for one in drift.rows([shop.connection])} == {"outside"}
     assert shop.shown("PAN-1")["price"] == "99.00"
@@ -181,7 +172,7 @@ def test_a_new_value_goes_out_although_it_equals_what_was_confirmed_before_the_c
     shop.connect()
     services.set_switches(connection=shop.connection, auto_heal=False)
     outside(shop, "PAN-1", quantity=99)
-    look(shop)
+    shop.look()
 
     set_qty(variation, 11)
     set_qty(variation, 10)
@@ -276,7 +267,7 @@ def test_an_older_value_of_ours_is_named_superseded(shop: Shop) -> None:
     change_product(variation, price="150.00")
     Sync.objects.filter(connection=shop.connection).update(received_at=timezone.now() - timedelta(hours=1))
 
-    look(shop)
+    shop.look()
 
     assert drift_of(shop, "PAN-1", "price") == "superseded"
     services.set_switches(connection=shop.connection, sync_price=True)
@@ -291,7 +282,7 @@ def test_a_price_that_never_went_out_is_named(shop: Shop) -> None:
     driver.run_until(lambda: shop.listing("PAN-1").state == Listing.State.CONNECTED)
     Sync.objects.filter(connection=shop.connection).update(received_at=timezone.now() - timedelta(hours=1))
 
-    look(shop)
+    shop.look()
 
     assert drift_of(shop, "PAN-1", "price") == "never_sent"
 
@@ -302,7 +293,7 @@ def test_a_refused_value_is_a_difference_at_once_and_trying_again_is_a_click(sho
     change_product(variation, price="0.00")
     shop.settle()
     assert drift_of(shop, "PAN-1", "price") == "refused"
-    look(shop)
+    shop.look()
     assert drift_of(shop, "PAN-1", "price") == "refused"
 
     assert drift.heal(connection=shop.connection, causes=["refused"]) == 1
@@ -326,7 +317,7 @@ def test_nothing_of_what_is_frozen_is_sent_and_released_it_goes_out(shop: Shop) 
     change_product(variation, price="150.00")
     set_qty(variation, 4)
     outside(shop, "PAN-1", price="88.00")
-    look(shop)
+    shop.look()
     drift.heal(connection=shop.connection)
     services.retry_facet(listing=shop.listing("PAN-1"), facet="price")
     services.send_terms_again(connection=shop.connection, listings=Listing.objects.all())
@@ -362,7 +353,7 @@ def test_released_after_a_change_outside_the_catalogues_value_comes_back(shop: S
     shop.connect()
     freeze(shop, "PAN-1", "price")
     outside(shop, "PAN-1", price="88.00")
-    look(shop)
+    shop.look()
 
     freeze(shop, "PAN-1", "price", frozen=False)
     shop.settle()
@@ -452,11 +443,11 @@ def test_a_listing_that_vanished_there_is_shown_and_published_again(shop: Shop, 
     shop.connect()
     outside(shop, "PAN-1", state=fate)
 
-    look(shop)
+    shop.look()
     listing = shop.listing("PAN-1")
     assert (listing.state, listing.gone_as) == ("connected", fate)
     since = listing.gone_at
-    look(shop)
+    shop.look()
     assert shop.listing("PAN-1").gone_at == since
 
     load = drift.publish_gone_again(connection=shop.connection, listings=Listing.objects.all())
@@ -470,7 +461,7 @@ def test_a_listing_that_vanished_there_is_accepted_as_off_sale(shop: Shop) -> No
     variation = shop.sell("PAN-1")
     shop.connect()
     outside(shop, "PAN-1", state="withdrawn")
-    look(shop)
+    shop.look()
 
     assert drift.accept_gone(connection=shop.connection, listings=Listing.objects.all()) == 1
     before = calls(shop)
@@ -489,7 +480,7 @@ def test_a_listing_that_comes_back_is_gone_no_more(shop: Shop) -> None:
     shop.connect()
     Listing.objects.update(gone_at=timezone.now(), gone_as="absent")
 
-    look(shop)
+    shop.look()
 
     assert shop.listing("PAN-1").gone_at is None
 
@@ -501,7 +492,7 @@ def test_what_the_marketplace_rejects_after_all_is_an_error_that_an_erp_change_c
     with shop.sandbox.market.store.transaction() as db:
         db.execute("UPDATE listing SET state = 'rejected', errors = ?", [json.dumps(refusal)])
 
-    look(shop)
+    shop.look()
     assert shop.listing("PAN-1").state == Listing.State.ERROR
     assert [issue.code for issue in shop.issues("PAN-1")] == ["SBX-MODERATION-TITLE"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from django.utils import timezone
 
 from catalog import services as catalogue
 from catalog.models import Product, Variation
-from marketplaces import engine, ledger, mapping, services, stock
+from marketplaces import drift, engine, ledger, mapping, services, stock
 from marketplaces.contract import Facet, OrderStatus
 from marketplaces.models import Connection, Exchange, Hold, Lane, Load, RemoteCategory, Sync
 from marketplaces.simulators.sandbox import SandboxSimulator
@@ -418,12 +417,43 @@ def test_a_person_lets_a_hold_go_and_more_units_are_held_again(two: TwoAccounts)
 
 def test_the_read_back_finds_nothing_to_heal_while_stock_is_held(two: TwoAccounts) -> None:
     two.buy(two.here, 2)
-    lanes = Lane.objects.filter(kind="observe")
-    lanes.update(cursor="", run_at=timezone.now() - timedelta(seconds=1))
-    for lane in lanes:
-        engine.run(lane.pk)
+    for shop in (two.here, two.there):
+        shop.look()
     rows = Sync.objects.filter(facet="stock")
-    assert {(one.seen_value, one.confirmed_value, one.due_at) for one in rows} == {("8", "8", None)}
+    assert {(one.seen_value, one.confirmed_value, one.due_at, one.drift) for one in rows} == {
+        ("8", "8", None, "")
+    }
+
+
+def test_a_sale_seen_before_its_order_is_no_difference_once_the_order_is_known(two: TwoAccounts) -> None:
+    services.set_switches(connection=two.here.connection, auto_heal=False)
+    line = {"sku": SKU, "quantity": 2}
+    two.here.sandbox.create_orders([{"account": two.here.account["account_id"], "lines": [line]}])
+    sent = Exchange.objects.filter(lane="stock", connection=two.here.connection).count()
+    two.here.look()
+    two.here.look()
+    assert two.here.sync(SKU, "stock").drift == "outside"
+
+    two.settle()
+
+    assert two.shown == (8, 8)
+    assert two.here.sync(SKU, "stock").drift == ""
+    assert Exchange.objects.filter(lane="stock", connection=two.here.connection).count() == sent
+
+
+def test_a_frozen_quantity_stays_whatever_is_sold_elsewhere(two: TwoAccounts) -> None:
+    here = two.here.listing(SKU)
+    drift.set_frozen(seller_id=two.here.seller.pk, listings=[here], facets=["stock"], frozen=True, by="Ana")
+    two.buy(two.there, 2)
+    two.erp_says(0)
+    assert two.shown == (10, 0)
+
+    two.here.send_again(SKU)
+    assert two.shown == (10, 0)
+
+    drift.set_frozen(seller_id=two.here.seller.pk, listings=[here], facets=["stock"], frozen=False, by="Ana")
+    two.here.settle()
+    assert two.shown == (0, 0)
 
 
 def test_taking_a_variation_out_of_the_catalogue_takes_its_holds_along(two: TwoAccounts) -> None:

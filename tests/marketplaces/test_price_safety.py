@@ -373,12 +373,12 @@ def test_the_read_back_sees_no_drift_where_a_rule_explains_the_difference(shop: 
     shop.connect()
     sent = len(prices_sent(shop, "PAN-1"))
 
-    Lane.objects.filter(connection=shop.connection).update(run_at=timezone.now(), cursor="")
-    engine.turn()
+    shop.look()
     shop.settle()
 
     sync = shop.sync("PAN-1", "price")
     assert (sync.seen_value, sync.confirmed_value) == ("115.90/115.90", "115.90/115.90")
+    assert sync.drift == ""
     assert len(prices_sent(shop, "PAN-1")) == sent
 
 
@@ -388,9 +388,10 @@ def test_a_price_changed_outside_is_healed_to_the_rules_price_and_not_held(shop:
     shop.connect()
     shop.sandbox.set_listing(shop.account["account_id"], "PAN-1", price="400.00")
 
-    Lane.objects.filter(connection=shop.connection).update(run_at=timezone.now(), cursor="")
-    engine.run_until(lambda: shown(shop, "PAN-1")[0] == "115.00")
+    shop.look()
+    shop.settle()
 
+    assert shown(shop, "PAN-1")[0] == "115.00"
     assert holds(shop, "PAN-1") == []
 
 

@@ -21,13 +21,6 @@ def way(shop: Shop, sku: str, facet: str) -> list[Passage]:
     return list(Passage.objects.filter(listing=shop.listing(sku), facet=facet).order_by("settled_at"))
 
 
-def look(shop: Shop) -> None:
-    now = timezone.now()
-    Sync.objects.filter(connection=shop.connection, look_at__isnull=False).update(look_at=now)
-    Lane.objects.filter(connection=shop.connection, kind="observe").update(run_at=now)
-    engine.run(Lane.objects.get(connection=shop.connection, kind="observe").pk)
-
-
 def test_a_value_has_its_stamps_in_order_up_to_where_it_was_seen(shop: Shop) -> None:
     variation = shop.sell("PAN-1")
     shop.connect()
@@ -35,7 +28,7 @@ def test_a_value_has_its_stamps_in_order_up_to_where_it_was_seen(shop: Shop) -> 
     shop.settle()
 
     assert way(shop, "PAN-1", "stock")[-1].seen_at is None
-    look(shop)
+    shop.look()
 
     last = way(shop, "PAN-1", "stock")[-1]
     assert (last.value, last.outcome, last.why, last.skipped) == ("7", "confirmed", "", 0)
@@ -43,7 +36,7 @@ def test_a_value_has_its_stamps_in_order_up_to_where_it_was_seen(shop: Shop) -> 
     assert None not in stamps
     assert stamps == sorted(stamps)
     first_sight = last.seen_at
-    look(shop)
+    shop.look()
     assert way(shop, "PAN-1", "stock")[-1].seen_at == first_sight
     assert shop.sync("PAN-1", "content").seen_at is not None
 

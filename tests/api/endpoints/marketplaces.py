@@ -73,6 +73,28 @@ ROWS = [
         stranger=Call(200, shows={"listings": [], "next": None}),
     ),
     Row(
+        "GET /listings/history",
+        Call(
+            200,
+            shows=lambda said, ids: (
+                [(one["sku"], one["price"]) for one in said["listings"]] == [("LAMP", [])]
+            ),
+        ),
+        bad=Call(400, path="/listings/history?drift=lost"),
+        unknown=Call(200, path="/listings/history?sku={product}", shows={"listings": [], "next": None}),
+        stranger=Call(200, shows={"listings": [], "next": None}),
+    ),
+    Row(
+        "POST /listings/heal",
+        Call(
+            202,
+            lambda ids: {"connection": ids["connection"], "skus": ["LAMP", "GHOST"]},
+            # Nothing is known to differ.
+            shows=lambda said, ids: said == {"healed": 0, "unknown_skus": ["GHOST"]},
+        ),
+        bad=Call(400, {"connection": "Lojas Sandbox", "all": True, "causes": ["frozen"]}),
+    ),
+    Row(
         "GET /loads",
         Call(200, shows=lambda said, ids: [one["number"] for one in said["loads"]] == [1]),
         bad=Call(400, path="/loads?cursor=x"),

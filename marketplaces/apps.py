@@ -35,7 +35,7 @@ class MarketplacesConfig(AppConfig):
 
 
 def keep_rows(**kwargs: Any) -> None:
-    """Have a row for every marketplace this hub knows, and the daily clean-up on the clock."""
+    """Have a row for every marketplace, and the clean-up on the clock: hourly, for short rounds."""
     from django_q.models import Schedule
 
     from marketplaces import registry
@@ -44,7 +44,7 @@ def keep_rows(**kwargs: Any) -> None:
     for key in registry.KEYS:
         Marketplace.objects.get_or_create(key=key, defaults={"name": registry.get(key).label})
     for what in ("exchanges", "deliveries"):
-        Schedule.objects.get_or_create(
+        Schedule.objects.update_or_create(
             name=f"forget old {what}",
-            defaults={"func": f"marketplaces.tasks.forget_old_{what}", "schedule_type": Schedule.DAILY},
+            defaults={"func": f"marketplaces.tasks.forget_old_{what}", "schedule_type": Schedule.HOURLY},
         )

@@ -27,6 +27,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
+from hub import cleaning
 from hub.api.endpoints import endpoint_of
 from hub.api.masking import query_without_secrets, without_key, without_secrets
 from hub.models import ApiCall, ApiKey, Membership, Seller
@@ -45,8 +46,6 @@ EVERY_SECONDS = 1.0
 TURNED_AWAY = (401, 429)
 MOST_TURNED_AWAY = 10
 """Of calls turned away at the door so many are kept per seller and flush: more tell nobody anything."""
-BITE = 5_000
-CLEANING_SECONDS = 20
 _NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 _READABLE = ("json", "text/", "xml")
 _BODY = "hub_noted_body"
@@ -317,11 +316,6 @@ def _clean(text: str) -> str:
 
 
 def forget_old_calls() -> int:
-    """Delete calls older than HUB_API_LOG_DAYS days, in small bites; what is left waits for the next time."""
+    """Delete calls older than HUB_API_LOG_DAYS days; what a round leaves waits for the next."""
     border = timezone.now() - timedelta(days=settings.HUB_API_LOG_DAYS)
-    until, gone = time.monotonic() + CLEANING_SECONDS, 0
-    old = ApiCall.objects.filter(called_at__lt=border).order_by("called_at", "id")
-    while time.monotonic() < until and (pks := list(old.values_list("pk", flat=True)[:BITE])):
-        ApiCall.objects.filter(pk__in=pks).delete()
-        gone += len(pks)
-    return gone
+    return cleaning.forget(ApiCall.objects.filter(called_at__lt=border).order_by("called_at", "id"))

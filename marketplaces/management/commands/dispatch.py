@@ -13,6 +13,8 @@ from django.core.management.base import BaseCommand
 from django.db import OperationalError, connection
 from django.utils import timezone
 
+from hub import heartbeat
+from hub.models import Heartbeat
 from marketplaces import engine
 
 logger = logging.getLogger(__name__)
@@ -52,6 +54,7 @@ class Command(BaseCommand):
         raw.execute(f'LISTEN "{engine.CHANNEL}"')
         while not self.stopping:
             engine.dispatch(timezone.now())
+            heartbeat.beat(Heartbeat.Role.DISPATCHER)
             for _ in raw.notifies(timeout=SWEEP_SECONDS, stop_after=1):
                 time.sleep(GATHER_SECONDS)
             for _ in raw.notifies(timeout=0):

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
-from hub import env, localpg, secrets_file
+from hub import env, localpg, logs, secrets_file
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 HUB_DATA = Path(env.text("HUB_DATA", str(BASE_DIR / "var"))).resolve()
@@ -268,19 +268,7 @@ HUB_ORDERS_POLL_SECONDS = env.number("HUB_ORDERS_POLL_SECONDS", 30)
 HUB_QUEUE_HIDE_SECONDS = env.number("HUB_QUEUE_HIDE_SECONDS", 300)
 HUB_EXCHANGE_DAYS = env.number("HUB_EXCHANGE_DAYS", 14)
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.text("HUB_LOG_LEVEL", "INFO")},
-    "loggers": {
-        "django-q": {"level": "WARNING"},
-        "axes": {"level": "WARNING"},
-        "django.request": {"level": "ERROR"},
-        # A filter nobody offers is answered with 400; a trace for each would let anybody fill the log.
-        "django.security.DisallowedModelAdminLookup": {"level": "CRITICAL"},
-    },
-}
+HUB_LOG_FORMAT = env.choice("HUB_LOG_FORMAT", "text", ("text", "json"))
+LOGGING = logs.configuration(HUB_LOG_FORMAT, env.text("HUB_LOG_LEVEL", "INFO"))
 
 from hub.appearance import UNFOLD, UNFOLD_PORTAL  # noqa: E402, F401  (needs the settings above)

@@ -16,7 +16,7 @@ from django.db import connection as database
 
 from hub.transactions import begin_again
 from marketplaces.contract import Facet
-from marketplaces.models import Submission
+from marketplaces.models import Lag, Submission
 
 BLOCKS_AFTER = 3
 """Equal failures in a row after which a row waits for its data to change."""
@@ -45,6 +45,8 @@ class Due:
     product_status: str
     price: Decimal | None
     promotional_price: Decimal | None
+    cause: str
+    """The number of the ERP's call behind the wanted value; empty where there is none."""
 
 
 _TAKE = """
@@ -52,7 +54,7 @@ SELECT s.listing_id, s.wanted_version,
        s.sent_version > greatest(s.confirmed_version, s.refused_version),
        s.confirmed_value, s.failures, l.variation_id, v.sku, l.intent, l.mode, l.state, l.remote_id,
        l.catalogue_id, l.load_id, v.qty, p.status, coalesce(v.price, p.price),
-       coalesce(v.promotional_price, p.promotional_price)
+       coalesce(v.promotional_price, p.promotional_price), s.cause
 FROM marketplaces_sync s
 JOIN marketplaces_listing l ON l.id = s.listing_id
 JOIN catalog_variation v ON v.id = l.variation_id
@@ -78,12 +80,26 @@ UPDATE marketplaces_sync s SET sent_version = d.version, sent_value = d.value,
 {_WITH_ROWS} {_THESE}
 """
 
+# How long each newly received value took is counted as it is confirmed. A first price or quantity went up
+# with its listing, and what is sent again was received long ago: neither says how fast values travel.
 _CONFIRMED = f"""
-UPDATE marketplaces_sync s SET confirmed_version = d.version,
-    sent_version = greatest(s.sent_version, d.version),
-    confirmed_value = d.value, confirmed_at = clock_timestamp(), submission_id = NULL, failures = 0,
-    due_at = CASE WHEN s.wanted_version > d.version THEN s.due_at END
-{_WITH_ROWS} {_THESE} AND s.confirmed_version <= d.version
+WITH confirmed AS (
+    UPDATE marketplaces_sync s SET confirmed_version = d.version,
+        sent_version = greatest(s.sent_version, d.version),
+        confirmed_value = d.value, confirmed_at = clock_timestamp(), submission_id = NULL, failures = 0,
+        due_at = CASE WHEN s.wanted_version > d.version THEN s.due_at END
+    {_WITH_ROWS} JOIN marketplaces_sync o USING (listing_id)
+    {_THESE} AND o.facet = s.facet AND s.confirmed_version <= d.version
+    RETURNING s.connection_id, s.facet, extract(epoch FROM s.confirmed_at - s.received_at) AS seconds,
+        s.wanted_version = d.version
+        AND (s.received_at > o.confirmed_at OR o.confirmed_at IS NULL AND s.facet = 'content') AS counts
+)
+INSERT INTO marketplaces_lag AS l (connection_id, facet, bucket, count, seconds)
+SELECT connection_id, facet, width_bucket(seconds::float8, ARRAY{list(Lag.BOUNDS)}::float8[]), count(*),
+    sum(seconds)
+FROM confirmed WHERE counts GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+ON CONFLICT (connection_id, facet, bucket) DO UPDATE
+    SET count = l.count + EXCLUDED.count, seconds = l.seconds + EXCLUDED.seconds
 """
 
 _REFUSED = f"""
@@ -158,16 +174,16 @@ def clear(facet: Facet, rows: Sequence[Row]) -> None:
     _write(_SETTLED, facet, rows)
 
 
-def in_flight(submission: Submission) -> list[tuple[str, int, int, str]]:
-    """Return (sku, listing id, version, value) of the rows that wait for a submission."""
+def in_flight(submission: Submission) -> list[tuple[str, Row, str]]:
+    """Return (sku, row, cause) of what waits for a submission."""
     with database.cursor() as cursor:
         cursor.execute(
-            "SELECT v.sku, s.listing_id, s.sent_version, s.sent_value FROM marketplaces_sync s "
+            "SELECT v.sku, s.listing_id, s.sent_version, s.sent_value, s.cause FROM marketplaces_sync s "
             "JOIN marketplaces_listing l ON l.id = s.listing_id "
             "JOIN catalog_variation v ON v.id = l.variation_id WHERE s.submission_id = %s",
             [submission.pk],
         )
-        return [(str(sku), int(a), int(b), str(c)) for sku, a, b, c in cursor.fetchall()]
+        return [(str(sku), (int(a), int(b), str(c)), str(cause)) for sku, a, b, c, cause in cursor.fetchall()]
 
 
 @begin_again

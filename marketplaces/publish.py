@@ -71,6 +71,7 @@ def _drain(
         taken = ledger.take_due(turn.connection.pk, facet, size)
         if not taken:
             return timedelta(0)
+        turn.record.causes = {due.sku: due.cause for due in taken}
         items: dict[str, Item] = {}
         rows: dict[str, ledger.Row] = {}
         unchanged: list[ledger.Row] = []
@@ -101,7 +102,7 @@ def send_halving(
 ) -> None:
     """Send a batch; when the marketplace refuses it whole, halve it until the culprit stands alone."""
     try:
-        receipt = turn.call(partial(publish, items))
+        receipt = turn.call(partial(publish, items), [item.sku for item in items])
     except Refused as refusal:
         if len(items) == 1:
             issues = refusal.issues or (Issue(IssueKind.OTHER, message=str(refusal)),)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from marketplaces.callbacks.models import Delivery, Subscription
 from marketplaces.models.account import Connection, Lane, Marketplace, Pace
 from marketplaces.models.exchange import Exchange
+from marketplaces.models.incident import Incident, Lag
 from marketplaces.models.listing import Issue, Listing, ListingEvent, Sync
 from marketplaces.models.load import Load, LoadItem, Submission
 from marketplaces.models.mapping import AttributeMap, CategoryMap, RemoteCategory
@@ -15,7 +16,9 @@ __all__ = [
     "Connection",
     "Delivery",
     "Exchange",
+    "Incident",
     "Issue",
+    "Lag",
     "Lane",
     "Listing",
     "ListingEvent",

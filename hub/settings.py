@@ -268,6 +268,23 @@ HUB_ORDERS_POLL_SECONDS = env.number("HUB_ORDERS_POLL_SECONDS", 30)
 HUB_QUEUE_HIDE_SECONDS = env.number("HUB_QUEUE_HIDE_SECONDS", 300)
 HUB_EXCHANGE_DAYS = env.number("HUB_EXCHANGE_DAYS", 14)
 
+# --- watching --------------------------------------------------------------------------------
+# When a marketplace is in trouble, and how it comes back: so many connections of so many sellers, and such a
+# part of those that called, failed within so many seconds; then one lane tries every `canary` seconds, the
+# others come back over `ramp` seconds, and after `quiet` seconds without a relapse the incident is over.
+# connections=0 leaves marketplaces alone.
+HUB_INCIDENTS = env.numbers(
+    "HUB_INCIDENTS",
+    {
+        "connections": 3,
+        "sellers": 2,
+        "percent": 50,
+        "seconds": 180,
+        "canary": 15,
+        "ramp": 60,
+        "quiet": 120,
+    },
+)
 HUB_LOG_FORMAT = env.choice("HUB_LOG_FORMAT", "text", ("text", "json"))
 LOGGING = logs.configuration(HUB_LOG_FORMAT, env.text("HUB_LOG_LEVEL", "INFO"))
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from hub.panels import brl
 from marketplaces.contract import Facet
-from marketplaces.models import Connection, Listing, Load, LoadItem, Submission
+from marketplaces.models import Connection, Incident, Listing, Load, LoadItem, Submission
 
 TONES: Mapping[str, str] = {
     Listing.State.WAITING: "info",
@@ -31,6 +31,9 @@ TONES: Mapping[str, str] = {
     Connection.Status.PAUSED: "warning",
     Submission.State.SENT: "info",
     Submission.State.LOST: "danger",
+    Incident.State.PAUSED: "danger",
+    Incident.State.RECOVERING: "info",
+    Incident.State.CLOSED: "quiet",
 }
 
 LISTING_STATES: tuple[tuple[str, Any], ...] = (

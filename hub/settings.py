@@ -269,6 +269,7 @@ HUB_QUEUE_HIDE_SECONDS = env.number("HUB_QUEUE_HIDE_SECONDS", 300)
 HUB_EXCHANGE_DAYS = env.number("HUB_EXCHANGE_DAYS", 14)
 
 # --- watching --------------------------------------------------------------------------------
+HUB_METRICS_TOKEN = env.secret("HUB_METRICS_TOKEN")
 # When a marketplace is in trouble, and how it comes back: so many connections of so many sellers, and such a
 # part of those that called, failed within so many seconds; then one lane tries every `canary` seconds, the
 # others come back over `ramp` seconds, and after `quiet` seconds without a relapse the incident is over.

@@ -16,7 +16,8 @@ class MarketplacesConfig(AppConfig):
     verbose_name = _("Marketplaces")
 
     def ready(self) -> None:
-        from marketplaces import content, engine, extending, observe, polling, publish
+        from hub import metrics
+        from marketplaces import content, engine, extending, figures, observe, polling, publish
         from marketplaces.callbacks import deliver
         from marketplaces.models import Lane
 
@@ -30,6 +31,7 @@ class MarketplacesConfig(AppConfig):
             }
         )
         engine.ALSO_DUE.append(deliver.ask)
+        metrics.SOURCES.append(figures.all_figures)
         extending.register()
         post_migrate.connect(keep_rows, sender=self)
 

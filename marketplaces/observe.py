@@ -56,7 +56,7 @@ def _watch(turn: Turn, adapter: ListingReader) -> bool:
         by_sku = {listing.variation.sku: listing for listing in some}
         moves: list[Move] = []
         refused: list[Refusal] = []
-        for view in turn.call(partial(adapter.read_listings, list(by_sku))):
+        for view in turn.call(partial(adapter.read_listings, list(by_sku)), list(by_sku)):
             listing = by_sku.get(view.sku)
             if listing is None:
                 continue
@@ -90,7 +90,7 @@ def _walk(turn: Turn, adapter: ListingReader) -> None:
             return
         asked_at = timezone.now()
         ids = {sku: pk for pk, sku in some}
-        views = turn.call(partial(adapter.read_listings, list(ids)))
+        views = turn.call(partial(adapter.read_listings, list(ids)), list(ids))
         note_seen(ids, views, asked_at)
         place = some[-1][0]
         if not turn.save_cursor(f"{place}@{(timezone.now() + ROUND).isoformat()}"):

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from hub.panels import brl
 from marketplaces.contract import Facet
-from marketplaces.models import Connection, HeldPrice, Listing, Load, LoadItem, Submission
+from marketplaces.models import Connection, HeldPrice, Incident, Listing, Load, LoadItem, Submission
 from marketplaces.pricing import Ending, Offer, Rule, Rules
 
 TONES: Mapping[str, str] = {
@@ -39,6 +39,9 @@ TONES: Mapping[str, str] = {
     HeldPrice.State.APPROVED: "success",
     HeldPrice.State.REJECTED: "danger",
     HeldPrice.State.REPLACED: "quiet",
+    Incident.State.PAUSED: "danger",
+    Incident.State.RECOVERING: "info",
+    Incident.State.CLOSED: "quiet",
 }
 
 LISTING_STATES: tuple[tuple[str, Any], ...] = (

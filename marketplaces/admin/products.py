@@ -255,9 +255,7 @@ def places(product: Product) -> list[Place]:
     return found
 
 
-def wanted_values(
-    variation: Variation, product: Product, rules: Rules, offer: stock.Offer
-) -> dict[str, str]:
+def wanted_values(variation: Variation, product: Product, rules: Rules, offer: stock.Offer) -> dict[str, str]:
     """Return the price and quantity that should be at a marketplace now, for people."""
     said = said_price(variation, product)
     price = rules.price_of(variation.sku, product.sku, product.category_codes, said)

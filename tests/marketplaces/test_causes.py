@@ -1,0 +1,138 @@
+"""From the ERP's call to the marketplace's answer by one number, and no secret on the way."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from django.db import connection as database
+from django.urls import reverse
+
+from hub.models import ApiCall
+from marketplaces import contract
+from marketplaces.models import Exchange, Lane, Sync
+from marketplaces.record import Record
+from tests.api.erp import Erp
+from tests.api.server import serving
+from tests.make import make_api_headers, make_member
+from tests.marketplaces.shop import Shop, set_qty
+from tests.portal.conftest import sign_in
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_the_number_of_a_call_leads_from_the_erp_to_the_marketplaces_answer(
+    shop: Shop, tmp_path: Path
+) -> None:
+    shop.sell("PAN-1")
+    shop.connect()
+    headers = {**make_api_headers(shop.seller), "X-Request-Id": "erp-42"}
+    log = tmp_path / "web.log"
+    with serving(log, workers=1, HUB_LOG_FORMAT="json") as url:
+        answer = requests.put(
+            f"{url}/products/PAN-1", json={"product": {"qty": 3}}, headers=headers, timeout=30
+        )
+        assert (answer.status_code, answer.headers["X-Request-Id"]) == (204, "erp-42")
+        until = time.monotonic() + 20
+        while not ApiCall.objects.exists() and time.monotonic() < until:
+            time.sleep(0.05)
+    shop.settle()
+
+    assert shop.sync("PAN-1", "stock").cause == "erp-42"
+    assert shop.sync("PAN-1", "price").cause == ""
+    (exchange,) = Exchange.objects.filter(causes__contains=["erp-42"])
+    assert (exchange.lane, exchange.status, exchange.skus) == ("stock", 200, ["PAN-1"])
+    assert shop.shown("PAN-1")["quantity"] == 3
+
+    lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    (line,) = [line for line in lines if line.get("request_id") == "erp-42"]
+    assert (line["endpoint"], line["status"], line["seller"]) == ("/products/{sku}", 204, shop.seller.pk)
+    assert headers["X-Api-Key"] not in log.read_text()
+
+    browser = sign_in(make_member(shop.seller))
+    listing = browser.get(reverse("portal:marketplaces_listing_change", args=[shop.listing("PAN-1").pk]))
+    log_link = reverse("portal:hub_apicall_changelist") + "?q=erp-42"
+    assert log_link in listing.content.decode()
+    (found,) = browser.get(log_link).context["cl"].result_list
+    page = browser.get(reverse("portal:hub_apicall_change", args=[found.pk])).content.decode()
+    conversations = reverse("portal:marketplaces_exchange_changelist") + "?q=erp-42"
+    assert conversations in page
+    assert list(browser.get(conversations).context["cl"].result_list) == [exchange]
+    shown = browser.get(reverse("portal:marketplaces_exchange_change", args=[exchange.pk])).content.decode()
+    assert log_link in shown
+    assert "PAN-1" in shown
+
+
+def test_a_bulk_call_marks_every_row_it_changed_and_no_other(shop: Shop) -> None:
+    for sku in ("PAN-1", "PAN-2", "PAN-3"):
+        shop.sell(sku, qty=1)
+    shop.connect()
+    erp = Erp(shop.seller)
+    stock = [{"sku": "PAN-1", "qty": 5}, {"sku": "PAN-2", "qty": 1}]
+    erp.put("/bulk/stock", {"items": stock}, **{"X-Request-Id": "bulk-1"})
+    erp.put("/bulk/prices", {"items": [{"sku": "PAN-3", "price": 77}]}, **{"X-Request-Id": "bulk-2"})
+
+    marked = Sync.objects.exclude(cause="").values_list("listing__variation__sku", "facet", "cause")
+    assert sorted(marked) == [("PAN-1", "stock", "bulk-1"), ("PAN-3", "price", "bulk-2")]
+
+
+def test_a_batch_names_every_call_it_carries(shop: Shop) -> None:
+    for number in range(3):
+        shop.sell(f"PAN-{number}")
+    shop.connect()
+    erp = Erp(shop.seller)
+    for number in range(3):
+        path = f"/products/PAN-{number}"
+        erp.put(path, {"product": {"price": 50 + number}}, **{"X-Request-Id": f"call-{number % 2}"})
+    shop.settle()
+
+    (exchange,) = Exchange.objects.filter(lane="price").exclude(causes=[])
+    assert sorted(exchange.skus) == ["PAN-0", "PAN-1", "PAN-2"]
+    assert sorted(exchange.causes) == ["call-0", "call-1"]
+
+
+def test_a_batch_decided_later_names_its_calls_where_the_decision_came(shop: Shop) -> None:
+    shop.sell("PAN-1")
+    shop.connect()
+    Erp(shop.seller).put(
+        "/products/PAN-1",
+        {"product": {"name": "Panela de pressão nova 4,5 litros"}},
+        **{"X-Request-Id": "words-1"},
+    )
+    shop.send_again("PAN-1")
+
+    lanes = Exchange.objects.filter(causes=["words-1"], skus=["PAN-1"]).values_list("lane", flat=True)
+    assert {"content", "submissions"} <= set(lanes)
+
+
+def test_a_change_that_is_no_call_of_the_erp_has_no_cause(shop: Shop) -> None:
+    pan = shop.sell("PAN-1")
+    shop.connect()
+    Erp(shop.seller).put("/products/PAN-1", {"product": {"qty": 3}}, **{"X-Request-Id": "call-1"})
+    assert shop.sync("PAN-1", "stock").cause == "call-1"
+    set_qty(pan, 9)
+    assert shop.sync("PAN-1", "stock").cause == ""
+
+
+def test_a_conversation_cannot_bring_a_nul_into_the_record(shop: Shop) -> None:
+    lane = Lane.objects.select_related("connection").get(connection=shop.connection, kind="stock")
+    record = Record(lane)
+    from django.utils import timezone
+
+    record.hear(contract.Exchange("GET", "http://x/", 200, timezone.now(), 0.1, "a\x00b", "c\x00d"))
+    record.save()
+    assert Exchange.objects.filter(request_body="ab", response_body="cd").exists()
+
+
+def test_the_index_finds_conversations_by_sku_and_by_call(shop: Shop) -> None:
+    with database.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+        try:
+            plan: Any = Exchange.objects.filter(causes__contains=["x"]).explain()
+        finally:
+            cursor.execute("SET enable_seqscan = on")
+    assert "marketplaces_exchange_about" in plan

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,17 @@ import pytest
 import requests
 from django.db import connection as database
 from django.urls import reverse
+from django.utils import timezone
 
 from hub.models import ApiCall
-from marketplaces import contract
-from marketplaces.models import Exchange, Lane, Sync
+from marketplaces import contract, engine, price_rules
+from marketplaces.models import Connection, Exchange, Lane, Sync
+from marketplaces.pricing import Rule, Rules
 from marketplaces.record import Record
+from orders import queue
 from tests.api.erp import Erp
 from tests.api.server import serving
-from tests.make import make_api_headers, make_member
+from tests.make import make_api_headers, make_category, make_member
 from tests.marketplaces.shop import Shop, set_qty
 from tests.portal.conftest import sign_in
 
@@ -118,11 +122,80 @@ def test_a_change_that_is_no_call_of_the_erp_has_no_cause(shop: Shop) -> None:
     assert shop.sync("PAN-1", "stock").cause == ""
 
 
+def save_rules(shop: Shop, rules: Rules) -> None:
+    """What the seller does on the page of price rules, for the first time."""
+    price_rules.save(
+        connection=shop.connection, rules=rules, based_on=price_rules.current(shop.connection.pk)[0]
+    )
+
+
+def test_a_figure_that_accounts_for_an_order_names_its_call(shop: Shop) -> None:
+    shop.sell("PAN-1", qty=10)
+    shop.connect()
+    line = {"sku": "PAN-1", "quantity": 2}
+    (sold,) = shop.sandbox.create_orders(
+        [{"account": shop.account["account_id"], "lines": [line], "status": "approved"}]
+    )
+    Lane.objects.filter(kind="orders").update(run_at=timezone.now())
+    engine.run(Lane.objects.get(kind="orders").pk)
+    queue.lease(shop.seller, 1)
+    assert queue.acknowledge(shop.seller, f"{shop.connection.name}-{sold['id']}")
+    shop.settle()
+    assert shop.sync("PAN-1", "stock").cause == ""
+
+    Erp(shop.seller).put("/products/PAN-1", {"product": {"qty": 10}}, **{"X-Request-Id": "figure-1"})
+
+    assert shop.sync("PAN-1", "stock").cause == "figure-1"
+    shop.settle()
+    assert shop.shown("PAN-1")["quantity"] == 10
+    (exchange,) = Exchange.objects.filter(causes=["figure-1"])
+    assert (exchange.lane, exchange.skus) == ("stock", ["PAN-1"])
+
+
+def test_a_call_that_moves_a_product_under_another_price_rule_is_behind_its_price(shop: Shop) -> None:
+    shop.sell("PAN-1", price="100.00")
+    make_category(shop.seller, "OFERTAS")
+    shop.connect()
+    save_rules(shop, Rules(categories={"OFERTAS": Rule(Decimal(-20))}))
+    words = {"categories": [{"code": "OFERTAS", "name": "Ofertas"}]}
+    Erp(shop.seller).put("/products/PAN-1", {"product": words}, **{"X-Request-Id": "moved-1"})
+    assert shop.sync("PAN-1", "price").cause == "moved-1"
+
+
+def test_rules_and_buffers_of_the_seller_are_no_call_of_the_erp(shop: Shop) -> None:
+    shop.sell("PAN-1")
+    shop.connect()
+    words = {"product": {"qty": 7, "price": 99}}
+    Erp(shop.seller).put("/products/PAN-1", words, **{"X-Request-Id": "call-1"})
+    shop.settle()
+    assert {shop.sync("PAN-1", facet).cause for facet in ("price", "stock")} == {"call-1"}
+
+    save_rules(shop, Rules(Rule(Decimal(10))))
+    Connection.objects.filter(pk=shop.connection.pk).update(stock_reserve=2)
+
+    marked = Sync.objects.filter(due_at__isnull=False).values_list("facet", "cause")
+    assert set(marked) == {("price", ""), ("stock", "")}
+
+
+def test_a_step_down_names_the_call_behind_the_price(shop: Shop) -> None:
+    shop.sell("PAN-1", price="100.00")
+    shop.connect()
+    shop.sandbox.change_settings(price_cut_limit=50)
+    Erp(shop.seller).put("/products/PAN-1", {"product": {"price": 30}}, **{"X-Request-Id": "cut-1"})
+    shop.settle()
+
+    assert shop.shown("PAN-1")["price"] == "30.00"
+    sent = Exchange.objects.filter(lane="price", method="PUT", causes=["cut-1"], skus=["PAN-1"])
+    refused, *steps = sent.order_by("id")
+    assert "30.00" in refused.request_body
+    assert len(steps) == 2
+    read = Exchange.objects.exclude(method="PUT").get(lane="price", skus=["PAN-1"])
+    assert read.causes == ["cut-1"]
+
+
 def test_a_conversation_cannot_bring_a_nul_into_the_record(shop: Shop) -> None:
     lane = Lane.objects.select_related("connection").get(connection=shop.connection, kind="stock")
     record = Record(lane)
-    from django.utils import timezone
-
     record.hear(contract.Exchange("GET", "http://x/", 200, timezone.now(), 0.1, "a\x00b", "c\x00d"))
     record.save()
     assert Exchange.objects.filter(request_body="ab", response_body="cd").exists()

@@ -22,6 +22,7 @@ from django.db import connection
 
 from catalog.incoming import PRODUCT_FIELDS, VARIATION_FIELDS
 from catalog.models import Product
+from hub import correlation
 
 PRODUCT_COLUMNS = {
     **{name: field.column for name, field in PRODUCT_FIELDS.items()},
@@ -30,6 +31,11 @@ PRODUCT_COLUMNS = {
 VARIATION_COLUMNS = {name: field.column for name, field in VARIATION_FIELDS.items()}
 EMPTY = {"text": "''", "text[]": "'{}'::text[]", "jsonb": "'[]'::jsonb"}
 DEFAULTS = {"status": f"'{Product.Status.ENABLED.value}'", "qty": "0"}
+TELLS_CAUSE = f"(SELECT set_config('{correlation.SETTING}', %s, true)) IS NOT NULL"
+"""Gives the marks, within this transaction, the number of the call that changes the rows.
+
+Read once per statement and before its first row; a round trip of its own would cost a single update more.
+"""
 CATALOGUE_LOCK = 6_140_001
 """Namespace of the advisory lock that lets one call at a time change a seller's catalogue structure."""
 
@@ -91,7 +97,7 @@ class Table:
             sets += f", figure_awaited = t.figure_awaited AND NOT ({bits['qty']})"
         return (
             "WITH incoming AS MATERIALIZED (SELECT * FROM jsonb_to_recordset(%s::jsonb) "
-            f"AS r(id bigint, sent integer, {_record(self.columns)})), "
+            f"AS r(id bigint, sent integer, {_record(self.columns)}) WHERE {TELLS_CAUSE % '%s'}), "
             f"locked AS MATERIALIZED (SELECT t.id, {is_change} AS differs "
             f"FROM {self.name} t JOIN incoming r ON r.id = t.id "
             f"WHERE t.seller_id = %s AND ({wanted}) ORDER BY t.sku FOR NO KEY UPDATE OF t) "
@@ -115,7 +121,7 @@ VARIATIONS = Table("catalog_variation", VARIATION_COLUMNS, {"sku": "text", "prod
 # Finds, compares, locks and writes in one round trip: this is what an ERP calls all day.
 SET_STOCK = """
 WITH incoming AS MATERIALIZED (
-    SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(sku text, qty integer)
+    SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(sku text, qty integer) WHERE {cause}
 ), changed AS MATERIALIZED (
     SELECT v.id, r.qty, v.qty <> r.qty AS differs
     FROM incoming r JOIN catalog_variation v ON v.seller_id = %(seller)s AND v.sku = r.sku
@@ -130,8 +136,9 @@ JOIN catalog_variation v ON v.seller_id = %(seller)s AND v.sku = r.sku LEFT JOIN
 WHERE {only}
 """
 OF_SIMPLE_PRODUCT = "EXISTS (SELECT FROM catalog_product p WHERE p.id = v.product_id AND p.sku = v.sku)"
-SET_ANY_STOCK = SET_STOCK.format(only="true")
-SET_SIMPLE_STOCK = SET_STOCK.format(only=OF_SIMPLE_PRODUCT)
+_CAUSE = TELLS_CAUSE % "%(cause)s"
+SET_ANY_STOCK = SET_STOCK.format(only="true", cause=_CAUSE)
+SET_SIMPLE_STOCK = SET_STOCK.format(only=OF_SIMPLE_PRODUCT, cause=_CAUSE)
 
 FIND_CHILDREN = """
 SELECT v.id, v.sku, v.product_id, p.sku FROM catalog_variation v JOIN catalog_product p ON p.id = v.product_id
@@ -194,7 +201,7 @@ def update(table: Table, seller_id: int, changes: Mapping[int, Mapping[str, Any]
     if not rows:
         return set()
     with connection.cursor() as cursor:
-        cursor.execute(table.update_sql, [_json(rows), seller_id])
+        cursor.execute(table.update_sql, [_json(rows), correlation.current(), seller_id])
         return {pk for pk, differs in cursor.fetchall() if differs}
 
 
@@ -207,7 +214,8 @@ def set_stock(
     rows = [{"sku": sku, "qty": qty} for sku, qty in levels.items()]
     with connection.cursor() as cursor:
         cursor.execute(
-            SET_SIMPLE_STOCK if simple_only else SET_ANY_STOCK, {"rows": _json(rows), "seller": seller_id}
+            SET_SIMPLE_STOCK if simple_only else SET_ANY_STOCK,
+            {"rows": _json(rows), "seller": seller_id, "cause": correlation.current()},
         )
         return {sku: (pk, changed) for sku, pk, changed in cursor.fetchall()}
 

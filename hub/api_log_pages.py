@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.urls import Resolver404, resolve
+from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -48,6 +49,8 @@ PERIODS: Mapping[str, tuple[Any, timedelta]] = {
 }
 CUT_BYTES = KEPT_BYTES - 3
 """A body that was cut is at least this long: the half of a letter may be missing."""
+LEADS_ON: list[tuple[Any, str]] = []
+"""Lists of other apps that can be searched by a call's number: title and url name."""
 ELSEWHERE = "-"
 """In the filter by endpoint: addresses the API does not have."""
 
@@ -69,19 +72,20 @@ class ResultFilter(DropdownFilter):
 
 
 class PeriodFilter(DropdownFilter):
-    """Calls since a while ago."""
+    """Calls (or other rows, by their own column) since a while ago."""
 
     title = gettext_lazy("period")
     parameter_name = "period"
+    column = "called_at"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """The periods."""
         return [(key, label) for key, (label, _length) in PERIODS.items()]
 
-    def queryset(self, request: HttpRequest, queryset: Calls) -> Calls:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Those since then."""
         known = PERIODS.get(self.value() or "")
-        return queryset.filter(called_at__gte=timezone.now() - known[1]) if known else queryset
+        return queryset.filter(**{f"{self.column}__gte": timezone.now() - known[1]}) if known else queryset
 
 
 class MethodFilter(DropdownFilter):
@@ -207,11 +211,16 @@ class CallColumns(PanelPage):
                 request,
                 f"{obj.method} {obj.path}",
                 "portal/api_log/call.html",
-                {"call": obj, "moment": moment(obj), "key": key},
+                {"call": obj, "moment": moment(obj), "key": key, "leads_on": self._leads_on(obj)},
             ),
             panel(request, _("What the integration sent"), "portal/api_log/body.html", _cut(sent, most)),
             panel(request, _("What the hub answered"), "portal/api_log/body.html", _cut(told, most)),
         ]
+
+    def _leads_on(self, call: ApiCall) -> list[tuple[Any, str]]:
+        site = self.admin_site.name  # type: ignore[attr-defined]
+        query = urlencode({"q": call.request_id})
+        return [(title, f"{reverse(f'{site}:{name}')}?{query}") for title, name in LEADS_ON]
 
 
 def _cut(body: dict[str, Any], most: int) -> dict[str, Any]:

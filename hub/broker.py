@@ -21,6 +21,9 @@ from django_q.conf import Conf
 from django_q.models import OrmQ
 from psycopg import sql
 
+from hub import heartbeat
+from hub.models import Heartbeat
+
 log = logging.getLogger(__name__)
 
 # The listener speaks psycopg itself, everything else goes through Django's wrapping of the same errors.
@@ -72,8 +75,12 @@ class PgBroker(ORM):
             return int(cursor.fetchone()[0])
 
     def dequeue(self) -> list[tuple[int, str]] | None:
-        """Claim up to `bulk` tasks, oldest first; None when nothing came within the waiting time."""
+        """Claim up to `bulk` tasks, oldest first; None when nothing came within the waiting time.
+
+        Nobody asks for more while no worker takes what was claimed: asking is the workers' sign of life.
+        """
         try:
+            heartbeat.beat(Heartbeat.Role.WORKERS)
             tasks = self._claim() or (self._wait() and self._claim())
         except OUTAGES as error:
             # Raising would cost 10 s: django-q2 lets its pusher sleep and die on an error.

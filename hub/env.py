@@ -17,6 +17,14 @@ def text(name: str, default: str = "") -> str:
     return os.environ.get(name, default)
 
 
+def choice(name: str, default: str, known: tuple[str, ...]) -> str:
+    """Return one of some words; raises ImproperlyConfigured for anything else."""
+    word = text(name).strip().lower() or default
+    if word not in known:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(known)}, not {word!r}.")
+    return word
+
+
 def flag(name: str, *, default: bool) -> bool:
     """Return a yes/no variable; raises ImproperlyConfigured for anything else."""
     value = os.environ.get(name)

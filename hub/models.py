@@ -321,3 +321,26 @@ class ApiCall(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} {self.status}"
+
+
+class Heartbeat(models.Model):
+    """When a dispatcher or a cluster of workers was last alive on a machine (`hub.heartbeat`)."""
+
+    class Role(models.TextChoices):
+        DISPATCHER = "dispatcher", _("Dispatcher")
+        WORKERS = "workers", _("Workers")
+
+    pk = models.CompositePrimaryKey("role", "host")
+    role = models.CharField(max_length=10, choices=Role)
+    host = models.CharField(max_length=100)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(role__in=["dispatcher", "workers"]), name="hub_heartbeat_role_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} @ {self.host}"

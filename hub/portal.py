@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any, cast
+from functools import partial, wraps
+from typing import Any, Literal, cast
 from urllib.parse import parse_qsl
 
 from django.contrib import messages
@@ -61,6 +61,16 @@ class MenuEntry:
     shown: Callable[[HttpRequest], bool] | None
 
 
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """What every page of a seller says at its top while it holds."""
+
+    title: str
+    text: str
+    tone: Literal["warning", "info"] = "warning"
+    icon: str = "warning"
+
+
 class SellerSite(UnfoldAdminSite):
     """The portal, at /portal/: for active members of active sellers, staff or not."""
 
@@ -73,6 +83,7 @@ class SellerSite(UnfoldAdminSite):
         super().__init__(name)
         self._entries: list[MenuEntry] = []
         self._pages: list[tuple[str, str, View]] = []
+        self._banners: list[Callable[[Seller], Sequence[Banner]]] = []
         # Catalogue data are the ERP's and machine rows the hub's: nothing is deleted in bulk.
         self.disable_action("delete_selected")
 
@@ -109,6 +120,11 @@ class SellerSite(UnfoldAdminSite):
         `shown` leaves the line out for sellers it says nothing to.
         """
         self._entries.append(MenuEntry(group, order, title, icon, url_name, needs, shown))
+
+    def banner(self, function: Callable[[Seller], Sequence[Banner]]) -> Callable[[Seller], Sequence[Banner]]:
+        """Register what may have to be said on every page; it may cost one indexed query."""
+        self._banners.append(function)
+        return function
 
     def page(self, route: str, name: str, *, needs: Right | None = None) -> Callable[[View], View]:
         """Add a page of its own to the site; without the right it answers 403."""
@@ -162,8 +178,14 @@ class SellerSite(UnfoldAdminSite):
             site_dropdown=len(tenancy.memberships(request)) > 1,
             may_operate=tenancy.may(request, "operate"),
             may_manage=tenancy.may(request, "manage"),
+            # Asked by the template: a page without the frame costs nothing.
+            banners=partial(self.banners_of, membership.seller) if membership else (),
         )
         return context
+
+    def banners_of(self, seller: Seller) -> list[Banner]:
+        """What is to be said to a seller now."""
+        return [banner for function in self._banners for banner in function(seller)]
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
         """Build the side menu from what the apps registered."""

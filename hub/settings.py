@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
-from hub import env, localpg, secrets_file
+from hub import env, localpg, logs, secrets_file
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 HUB_DATA = Path(env.text("HUB_DATA", str(BASE_DIR / "var"))).resolve()
@@ -280,19 +280,25 @@ HUB_EXCHANGE_DAYS = env.number("HUB_EXCHANGE_DAYS", 14)
 HUB_LAG_TARGETS = env.numbers("HUB_LAG_TARGETS", {"stock": 30, "price": 60, "content": 1800})
 HUB_LAG_DAYS = env.number("HUB_LAG_DAYS", 31)
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.text("HUB_LOG_LEVEL", "INFO")},
-    "loggers": {
-        "django-q": {"level": "WARNING"},
-        "axes": {"level": "WARNING"},
-        "django.request": {"level": "ERROR"},
-        # A filter nobody offers is answered with 400; a trace for each would let anybody fill the log.
-        "django.security.DisallowedModelAdminLookup": {"level": "CRITICAL"},
+# --- watching --------------------------------------------------------------------------------
+HUB_METRICS_TOKEN = env.secret("HUB_METRICS_TOKEN")
+# When a marketplace is in trouble, and how it comes back: so many connections of so many sellers, and such a
+# part of those that called, failed within so many seconds; then one lane tries every `canary` seconds, the
+# others come back over `ramp` seconds, and after `quiet` seconds without a relapse the incident is over.
+# connections=0 leaves marketplaces alone.
+HUB_INCIDENTS = env.numbers(
+    "HUB_INCIDENTS",
+    {
+        "connections": 3,
+        "sellers": 2,
+        "percent": 50,
+        "seconds": 180,
+        "canary": 15,
+        "ramp": 60,
+        "quiet": 120,
     },
-}
+)
+HUB_LOG_FORMAT = env.choice("HUB_LOG_FORMAT", "text", ("text", "json"))
+LOGGING = logs.configuration(HUB_LOG_FORMAT, env.text("HUB_LOG_LEVEL", "INFO"))
 
 from hub.appearance import UNFOLD, UNFOLD_PORTAL  # noqa: E402, F401  (needs the settings above)

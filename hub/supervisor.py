@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import TextIO
 
+from hub import logs
+
 # How long busy work may take to end after a stop order. `make run` promises to be gone within 10 s.
 GRACE_SECONDS = 8.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -62,7 +64,7 @@ class Supervisor:
 
     `checks` maps a child's name to the function that says how long it has been stuck; past `stuck_after`
     seconds its group is killed and started anew. `tend` is called between the checks, for what has to be kept
-    alive beside the children (the database).
+    alive beside the children (the database). With `as_json` every line is a JSON object.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Supervisor:
         grace: float = GRACE_SECONDS,
         check_every: float = CHECK_EVERY_SECONDS,
         stuck_after: float = STUCK_SECONDS,
+        as_json: bool = False,
     ) -> None:
         self.children = [Child(spec) for spec in specs]
         self.environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
@@ -85,6 +88,7 @@ class Supervisor:
         self.grace = grace
         self.check_every = check_every
         self.stuck_after = stuck_after
+        self.as_json = as_json
         self._orders = 0  # stop signals received: one asks, a second one insists
         self._wake = threading.Event()
         self._stuck: set[str] = set()
@@ -108,11 +112,17 @@ class Supervisor:
 
     def say(self, text: str, name: str = "hub") -> None:
         """Write a line under a child's name; a terminal that is gone must not take the hub down."""
+        if self.as_json:
+            self._write(logs.named(text, name))
+            return
         label = name.ljust(self._width)
         if self.out.isatty():
             label = f"\x1b[{self._colours.get(name, 1)}m{label}\x1b[0m"
+        self._write(f"{label} | {text}")
+
+    def _write(self, line: str) -> None:
         with self._print_lock, contextlib.suppress(OSError, ValueError):
-            self.out.write(f"{label} | {text}\n")
+            self.out.write(f"{line}\n")
             self.out.flush()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import include, path
 
+from hub import healthz, metrics
 from hub.own_account import SetPassword
 from hub.portal import portal_site
 from marketplaces import webhooks
@@ -20,6 +21,9 @@ def root(request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("", root, name="root"),
+    path("healthz", healthz.live, name="live"),
+    path("healthz/ready", healthz.ready, name="ready"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("admin/", admin.site.urls),
     path("portal/", portal_site.urls),
     path("password/<uidb64>/<token>/", SetPassword.as_view(), name="set_password"),

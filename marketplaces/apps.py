@@ -16,7 +16,8 @@ class MarketplacesConfig(AppConfig):
     verbose_name = _("Marketplaces")
 
     def ready(self) -> None:
-        from marketplaces import content, engine, extending, observe, polling, price_lane, publish
+        from hub import metrics
+        from marketplaces import content, engine, extending, figures, observe, polling, price_lane, publish
         from marketplaces.callbacks import deliver
         from marketplaces.models import Lane
 
@@ -30,12 +31,13 @@ class MarketplacesConfig(AppConfig):
             }
         )
         engine.ALSO_DUE.append(deliver.ask)
+        metrics.SOURCES.append(figures.all_figures)
         extending.register()
         post_migrate.connect(keep_rows, sender=self)
 
 
 def keep_rows(**kwargs: Any) -> None:
-    """Have a row for every marketplace this hub knows, and the daily clean-up on the clock."""
+    """Have a row for every marketplace, and the clean-up on the clock: hourly, for short rounds."""
     from django_q.models import Schedule
 
     from marketplaces import registry
@@ -47,7 +49,7 @@ def keep_rows(**kwargs: Any) -> None:
         if key not in known:
             Marketplace.objects.get_or_create(key=key, defaults={"name": registry.get(key).label})
     for what in ("exchanges", "deliveries", "lags"):
-        Schedule.objects.get_or_create(
+        Schedule.objects.update_or_create(
             name=f"forget old {what}",
-            defaults={"func": f"marketplaces.tasks.forget_old_{what}", "schedule_type": Schedule.DAILY},
+            defaults={"func": f"marketplaces.tasks.forget_old_{what}", "schedule_type": Schedule.HOURLY},
         )

@@ -68,6 +68,7 @@ def run_content(turn: Turn) -> timedelta:
         taken = ledger.take_due(turn.connection.pk, Facet.CONTENT, size)
         if not taken:
             break
+        turn.record.causes = {due.sku: due.cause for due in taken}
         states.start_loads(due.load_id for due in taken)
         to_withdraw = [due for due in taken if _is_to_withdraw(due)]
         to_publish = [due for due in taken if _is_to_publish(due, turn.connection.sync_content)]
@@ -203,7 +204,7 @@ def _look_up_uncertain(turn: Turn, dues: list[Due], found: dict[int, str]) -> li
     listing_of = {due.sku: due.listing_id for due in uncertain}
     size = turn.connection.marketplace.description.batch.read
     for some in batches(list(listing_of), size):
-        for view in turn.call(partial(adapter.read_listings, some)):
+        for view in turn.call(partial(adapter.read_listings, some), some):
             if view.state is not ListingState.ABSENT and view.sku in listing_of:
                 found[listing_of[view.sku]] = view.remote_id
     return dues
@@ -224,7 +225,10 @@ def _match(
             MatchQuery(item.sku, item.gtin, item.title, item.brand)
             for item in (drafts[due.listing_id].item for due in some)
         ]
-        matches = {match.sku: match for match in turn.call(partial(adapter.match, queries))}
+        matches = {
+            match.sku: match
+            for match in turn.call(partial(adapter.match, queries), [due.sku for due in some])
+        }
         linked: list[Listing] = []
         for due in some:
             match = matches.get(due.sku)
@@ -372,7 +376,10 @@ def _withdraw(turn: Turn, adapter: ContentPublisher, dues: Sequence[Due]) -> Non
     done: list[Due] = []
     refused: list[Refusal] = []
     for some in batches(dues, turn.connection.marketplace.description.batch.read):
-        receipt = turn.call(partial(adapter.withdraw, [WithdrawItem(due.sku, due.remote_id) for due in some]))
+        receipt = turn.call(
+            partial(adapter.withdraw, [WithdrawItem(due.sku, due.remote_id) for due in some]),
+            [due.sku for due in some],
+        )
         for outcome in receipt.outcomes:
             due = by_sku.get(outcome.sku)
             if due is None:

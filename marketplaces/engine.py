@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import connection as database
 from django.db import transaction
@@ -21,10 +21,17 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from hub.vault import SealBroken
-from marketplaces import contract
 from marketplaces.callbacks import services as callbacks
-from marketplaces.contract import Adapter, CredentialsRejected, MarketplaceError, Throttled, Unavailable
-from marketplaces.models import Connection, Exchange, Lane, Pace, Sync
+from marketplaces.contract import (
+    Adapter,
+    CredentialsRejected,
+    MarketplaceError,
+    Refused,
+    Throttled,
+    Unavailable,
+)
+from marketplaces.models import Connection, Lane, Pace, Sync
+from marketplaces.record import Record
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -39,6 +46,8 @@ ASK_AGAIN = timedelta(seconds=15)
 """A lane asked for and not taken for this long is asked for again: its task was lost."""
 LONGEST_WAIT_FOR_A_SLOT = 2.0
 CHANNEL = "hub"
+ANSWERS = (CredentialsRejected, Refused)
+"""Errors that are a marketplace's sensible answer: it works, though not for us."""
 
 
 class SliceOver(Exception):
@@ -51,7 +60,7 @@ class Turn:
 
     lane: Lane
     adapter: Adapter
-    exchanges: list[contract.Exchange]
+    record: Record
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -63,8 +72,11 @@ class Turn:
         """False when the slice is over."""
         return time.monotonic() - self.started < SLICE.total_seconds()
 
-    def call(self, work: Callable[[], T]) -> T:
-        """Wait for the connection's next rate slot, then do one call; contract errors pass through."""
+    def call(self, work: Callable[[], T], skus: Sequence[str] = ()) -> T:
+        """Wait for the connection's next rate slot, then do one call; contract errors pass through.
+
+        `skus` are what it is about, for the record.
+        """
         wait = Pace.reserve(self.connection, LONGEST_WAIT_FOR_A_SLOT)
         if wait is None:
             raise Throttled("our own pace", retry_after=timedelta(seconds=LONGEST_WAIT_FOR_A_SLOT))
@@ -72,6 +84,7 @@ class Turn:
             time.sleep(wait)
         if time.monotonic() - self.started > (LEASE - CALL).total_seconds():
             raise SliceOver
+        self.record.skus = skus
         return work()
 
     def save_cursor(self, cursor: str) -> bool:
@@ -153,14 +166,14 @@ def run(lane_id: int) -> bool:
     if lane is None:
         Lane.objects.filter(pk=lane_id).update(queued_at=None)
         return False
-    heard: list[contract.Exchange] = []
+    record = Record(lane)
     try:
-        adapter = lane.connection.adapter(heard.append)
-        rest = RUNNERS[lane.kind](Turn(lane, adapter, heard))
+        adapter = lane.connection.adapter(record.hear)
+        rest = RUNNERS[lane.kind](Turn(lane, adapter, record))
     except SliceOver:
-        _rest(lane, timedelta(0))
+        _rest(lane, timedelta(0), record)
     except Throttled as error:
-        _rest(lane, error.retry_after or timedelta(seconds=5))
+        _rest(lane, error.retry_after or timedelta(seconds=5), record)
     except CredentialsRejected as error:
         _lost_consent(lane, error)
     except Unavailable as error:
@@ -174,15 +187,19 @@ def run(lane_id: int) -> bool:
         logger.exception("lane %s failed", lane)
         _back_off(lane, error, first=timedelta(seconds=15), longest=timedelta(minutes=15))
     else:
-        _rest(lane, rest, ok=True)
+        _rest(lane, rest, record, ok=True)
     finally:
-        _record(lane, heard)
+        record.save()
     return True
 
 
-def _rest(lane: Lane, pause: timedelta, *, ok: bool = False) -> None:
+def _rest(lane: Lane, pause: timedelta, record: Record, *, ok: bool = False) -> None:
     now = timezone.now()
-    changes = {"last_ok_at": now, "failures": 0, "last_error": ""} if ok else {}
+    changes: dict[str, Any] = {}
+    if ok:
+        changes = {"last_ok_at": now, "failures": 0, "failing_since": None, "last_error": ""}
+    if record.exchanges:
+        changes["answered_at"] = now
     # A nudge that came while the lane ran has set run_at to a moment before now: it must not be
     # slept over, so the new time is written only when nobody asked for the lane meanwhile.
     with transaction.atomic():
@@ -207,8 +224,10 @@ def _back_off(lane: Lane, error: Exception, *, first: timedelta, longest: timede
         lane,
         run_at=now + pause,
         failures=min(lane.failures + 1, 30_000),
+        failing_since=(lane.failing_since if lane.failures else None) or now,
         last_error=words,
         last_error_at=now,
+        **({"answered_at": now} if isinstance(error, ANSWERS) else {}),
     )
     Connection.objects.filter(pk=lane.connection_id).update(last_error=words, last_error_at=now)
 
@@ -234,25 +253,3 @@ def _lost_consent(lane: Lane, error: CredentialsRejected) -> None:
         _back_off(lane, second, first=timedelta(seconds=1), longest=timedelta(minutes=5))
     else:
         _back_off(lane, error, first=timedelta(seconds=1), longest=timedelta(minutes=5))
-
-
-def _record(lane: Lane, heard: list[contract.Exchange]) -> None:
-    Exchange.objects.bulk_create(
-        [
-            Exchange(
-                seller_id=lane.connection.seller_id,
-                connection_id=lane.connection_id,
-                lane=lane.kind,
-                method=one.method,
-                url=one.url,
-                status=one.status,
-                started_at=one.started_at,
-                milliseconds=int(one.seconds * 1000),
-                request_body=one.request_body.replace("\x00", ""),
-                response_body=one.response_body.replace("\x00", ""),
-                error=one.error,
-            )
-            for one in heard
-        ],
-        batch_size=500,
-    )

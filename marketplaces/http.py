@@ -7,6 +7,7 @@ each conversation with the secrets removed.
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import json as jsonlib
 import re
@@ -16,12 +17,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from hub.api.masking import query_without_secrets, without_key, without_secrets
 from marketplaces.contract import (
     CredentialsRejected,
     Exchange,
@@ -34,11 +36,10 @@ from marketplaces.contract import (
 MAX_ANSWER = 32 * 1024 * 1024
 TRIMMED_BODY = 4000
 USER_AGENT = "hub/1.0"
-_SECRET_WORD = re.compile(r"secret|token|password|senha|api[-_]?key|authorization", re.IGNORECASE)
-_SECRET_JSON = re.compile(
-    r'("[^"]*(?:secret|token|password|senha|api[-_]?key|authorization)[^"]*"\s*:\s*)"(?:[^"\\]|\\.)*"',
-    re.IGNORECASE,
-)
+MASK = "***"
+SHORTEST_SECRET = 6
+"""Of what a header carries: anything shorter may stand in any text."""
+_SECRET_HEADER = re.compile(r"secret|token|password|senha|api[-_]?key|authorization|cookie", re.IGNORECASE)
 
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -119,8 +120,9 @@ class ApiClient:
     """A JSON client for one account at one marketplace.
 
     `deadline` bounds a whole call in seconds, a slow trickle included (a stall at its very end may
-    double it). `secrets` are values that must never be recorded. Unless private addresses are allowed,
-    every call looks the host up anew and connects to that very address. There are no retries in here: the
+    double it). `secrets` are values that must never be recorded or told, headers of telling names go
+    without saying. Unless private addresses are allowed, every call looks the host up anew and connects
+    to that very address. There are no retries in here: the
     engine knows lease, back-off and the other items, and a hidden retry doubles the calls at the
     worst time.
     """
@@ -138,7 +140,7 @@ class ApiClient:
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._headers = {"User-Agent": USER_AGENT, "Accept": "application/json", **headers}
-        self._secrets = tuple(secret for secret in secrets if secret)
+        self._secrets = _spellings([*secrets, *_header_secrets(headers)])
         self._deadline = deadline
         self._observe = observe
         self._session = requests.Session()
@@ -157,13 +159,13 @@ class ApiClient:
         """Make one call and return the decoded JSON; raises as `send` and `read` do."""
         return self.read(method, path, self.send(method, path, json=json, params=params))
 
-    @staticmethod
-    def read(method: str, path: str, answer: Answer) -> Any:
+    def read(self, method: str, path: str, answer: Answer) -> Any:
         """Return the decoded JSON of an answer (None for an empty one).
 
         Raises Unavailable (5xx), Throttled (429), CredentialsRejected (401, 403), Refused (other
         4xx) or UnexpectedAnswer (redirects, not JSON).
         """
+        path = self._clean(path)
         if 200 <= answer.status < 300:
             return answer.json() if answer.body.strip() else None
         if answer.status in (401, 403):
@@ -175,7 +177,7 @@ class ApiClient:
                 f"{method} {path}: HTTP {answer.status}", retry_after=retry_after(answer.headers)
             )
         if answer.status >= 400:
-            raise Refused(f"HTTP {answer.status}: {answer.body[:500].decode('utf-8', 'replace')}")
+            raise Refused(f"HTTP {answer.status}: {self._clean_body(answer.body)[:500]}")
         raise UnexpectedAnswer(f"{method} {path}: HTTP {answer.status}")
 
     def send(
@@ -206,10 +208,13 @@ class ApiClient:
         except (UnicodeEncodeError, requests.exceptions.InvalidHeader) as failure:
             # Only credentials put foreign text into headers, and the failure would quote them.
             error = type(failure).__name__
-            raise CredentialsRejected(f"{method} {path}: no header can carry this credential") from None
+            raise CredentialsRejected(
+                f"{method} {self._clean(path)}: no header can carry this credential"
+            ) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as failure:
             error = type(failure).__name__
-            raise Unavailable(f"{method} {path}: {error}") from failure
+            # Without its cause: a library's words quote the whole address.
+            raise Unavailable(f"{method} {self._clean(path)}: {error}") from None
         except Unavailable as failure:
             error = str(failure)
             raise
@@ -218,14 +223,12 @@ class ApiClient:
                 self._observe(
                     Exchange(
                         method=method,
-                        url=self._clean(url),
+                        url=self._clean_address(url, params),
                         status=answer.status if answer else 0,
                         started_at=started_at,
                         seconds=time.monotonic() - clock,
-                        request_body=self._clean((body or b"").decode("utf-8", "replace")),
-                        response_body=self._clean(
-                            answer.body[: TRIMMED_BODY * 2].decode("utf-8", "replace") if answer else ""
-                        ),
+                        request_body=self._clean_body(body or b""),
+                        response_body=self._clean_body(answer.body if answer else b""),
                         error=self._clean(error),
                     )
                 )
@@ -266,10 +269,41 @@ class ApiClient:
             return Answer(response.status_code, response.headers, b"".join(parts))
 
     def _clean(self, text: str) -> str:
+        """Return a text without this account's secrets, whole or cut off at its end."""
         for secret in self._secrets:
-            text = text.replace(secret, "***")
-        text = _SECRET_JSON.sub(r'\1"***"', text)
+            text = text.replace(secret, MASK)
+        for secret in self._secrets:
+            text = without_key(text, secret)
+        return text
+
+    def _clean_body(self, body: bytes) -> str:
+        text = without_secrets(self._clean(body[: TRIMMED_BODY * 2].decode("utf-8", "replace")))
         return text if len(text) <= TRIMMED_BODY else text[:TRIMMED_BODY] + "…"
+
+    def _clean_address(self, url: str, params: Mapping[str, Any] | None) -> str:
+        address, _mark, query = self._clean(url).partition("?")
+        given = self._clean(urlencode(params, doseq=True)) if params else ""
+        query = query_without_secrets("&".join(filter(None, (query, given))))
+        return f"{address}?{query}" if query else address
+
+
+def _header_secrets(headers: Mapping[str, str]) -> list[str]:
+    """Return what headers of telling names carry, with and without the scheme in front (Bearer, Basic)."""
+    found: list[str] = []
+    for name, value in headers.items():
+        if _SECRET_HEADER.search(name):
+            found += [value, value.partition(" ")[2]]
+    return [value for value in found if len(value) >= SHORTEST_SECRET]
+
+
+def _spellings(secrets: Sequence[str]) -> tuple[str, ...]:
+    """Return each secret as it may stand in a body or an address, longest first."""
+    found: set[str] = set()
+    for secret in filter(None, secrets):
+        in_json = {jsonlib.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
+        in_base64 = base64.b64encode(secret.encode()).decode().rstrip("=")
+        found |= {secret, quote(secret, safe=""), quote_plus(secret), in_base64, *in_json}
+    return tuple(sorted(found, key=len, reverse=True))
 
 
 def retry_after(headers: Mapping[str, str]) -> timedelta | None:
@@ -284,8 +318,3 @@ def retry_after(headers: Mapping[str, str]) -> timedelta | None:
     except ValueError:
         return None
     return max(timedelta(0), moment - datetime.now(UTC)) if moment.tzinfo else None
-
-
-def header_is_secret(name: str) -> bool:
-    """Say whether a header or field of this name must never be recorded."""
-    return bool(_SECRET_WORD.search(name))

@@ -40,14 +40,10 @@ ON CONFLICT (connection_id, facet, hour, bucket) DO UPDATE
     SET samples = old.samples + excluded.samples, longest = greatest(old.longest, excluded.longest)"""  # noqa: S608 - constants
 
 
-@dataclass(slots=True)
-class LagOf:
-    """One connection's lag of one facet over a period."""
+@dataclass(slots=True, kw_only=True)
+class Spread:
+    """How long some values took, as a histogram."""
 
-    connection: Connection
-    facet: Facet
-    target: float
-    """Within which 95 of 100 values should arrive, in seconds."""
     buckets: dict[int, tuple[int, float]] = field(default_factory=dict)
     """Bucket -> (samples, the slowest of them)."""
 
@@ -71,12 +67,6 @@ class LagOf:
         """95 of 100 values were not slower."""
         return self.quantile(0.95)
 
-    @property
-    def is_met(self) -> bool | None:
-        """Whether the target was kept; None when nothing was counted."""
-        found = self.p95
-        return None if found is None else found <= self.target
-
     def quantile(self, part: float) -> float | None:
         """Return the time a part of the values did not exceed, taking a bucket's values as evenly spread."""
         wanted = part * self.samples
@@ -89,6 +79,22 @@ class LagOf:
                 return low + (max(high, low) - low) * (wanted - passed) / samples
             passed += samples
         return None
+
+
+@dataclass(slots=True)
+class LagOf(Spread):
+    """One connection's lag of one facet over a period."""
+
+    connection: Connection
+    facet: Facet
+    target: float
+    """Within which 95 of 100 values should arrive, in seconds."""
+
+    @property
+    def is_met(self) -> bool | None:
+        """Whether the target was kept; None when nothing was counted."""
+        found = self.p95
+        return None if found is None else found <= self.target
 
 
 def target(marketplace: Marketplace, facet: Facet) -> float:
@@ -107,7 +113,18 @@ def of(connections: Sequence[Connection], since: datetime) -> list[LagOf]:
     ).annotate(n=Sum("samples"), slowest=Max("longest")):
         found[connection_id, facet][bucket] = (samples, longest)
     return [
-        LagOf(one, facet, target(one.marketplace, facet), found[one.pk, facet.value])
+        LagOf(one, facet, target(one.marketplace, facet), buckets=found[one.pk, facet.value])
         for one in connections
         for facet in (Facet.STOCK, Facet.PRICE, Facet.CONTENT)
     ]
+
+
+def by_marketplace(since: datetime) -> dict[tuple[str, str], Spread]:
+    """Return the lag of all accounts of each marketplace, by its key and the facet, since a moment."""
+    found: dict[tuple[str, str], Spread] = defaultdict(Spread)
+    rows = Lag.objects.filter(hour__gte=since).order_by()
+    for key, facet, bucket, samples, longest in rows.values_list(
+        "connection__marketplace_id", "facet", "bucket"
+    ).annotate(n=Sum("samples"), slowest=Max("longest")):
+        found[key, facet].buckets[bucket] = (samples, longest)
+    return found

@@ -55,6 +55,8 @@ class Due:
     agreed_value: str
     """The price last wanted and confirmed; of a row from before it was kept, what was confirmed."""
     confirmed_version: int
+    cause: str
+    """The number of the ERP's call behind the wanted value; empty where there is none."""
 
 
 _TAKE = """
@@ -65,7 +67,7 @@ SELECT s.listing_id, s.wanted_version,
        s.confirmed_value, s.failures, l.variation_id, v.sku, l.intent, l.mode, l.state, l.remote_id,
        l.catalogue_id, l.load_id, q.published, coalesce(v.price, p.price),
        coalesce(v.promotional_price, p.promotional_price), p.sku, p.category_codes,
-       coalesce(nullif(s.agreed_value, ''), s.confirmed_value), s.confirmed_version
+       coalesce(nullif(s.agreed_value, ''), s.confirmed_value), s.confirmed_version, s.cause
 FROM marketplaces_sync s
 JOIN marketplaces_listing l ON l.id = s.listing_id
 JOIN catalog_variation v ON v.id = l.variation_id
@@ -149,8 +151,9 @@ WITH {_ROWS}, was AS (
         CASE WHEN d.was_step THEN 0 ELSE greatest(0, d.version - d.settled - 1) END AS skipped,
         CASE WHEN d.was_sent THEN s.sent_received_at ELSE s.received_at END AS received_at,
         CASE WHEN d.was_sent THEN s.queued_at ELSE s.received_at END AS queued_at,
-        CASE WHEN d.was_sent THEN s.sent_at END AS sent_at
-), {passages.keep(outcome)}
+        CASE WHEN d.was_sent THEN s.sent_at END AS sent_at,
+        CASE WHEN s.wanted_version = d.version THEN s.cause ELSE '' END AS cause
+), {passages.keep(outcome, cause="e.cause")}
 {then}
 """
 
@@ -286,16 +289,16 @@ def clear(facet: Facet, rows: Sequence[Row]) -> None:
     _write(_SETTLED, facet, rows)
 
 
-def in_flight(submission: Submission) -> list[tuple[str, int, int, str]]:
-    """Return (sku, listing id, version, value) of the rows that wait for a submission."""
+def in_flight(submission: Submission) -> list[tuple[str, Row, str]]:
+    """Return (sku, row, cause) of what waits for a submission."""
     with database.cursor() as cursor:
         cursor.execute(
-            "SELECT v.sku, s.listing_id, s.sent_version, s.sent_value FROM marketplaces_sync s "
+            "SELECT v.sku, s.listing_id, s.sent_version, s.sent_value, s.cause FROM marketplaces_sync s "
             "JOIN marketplaces_listing l ON l.id = s.listing_id "
             "JOIN catalog_variation v ON v.id = l.variation_id WHERE s.submission_id = %s",
             [submission.pk],
         )
-        return [(str(sku), int(a), int(b), str(c)) for sku, a, b, c in cursor.fetchall()]
+        return [(str(sku), (int(a), int(b), str(c)), str(cause)) for sku, a, b, c, cause in cursor.fetchall()]
 
 
 @begin_again

@@ -63,7 +63,7 @@ def _watch(turn: Turn, adapter: ListingReader) -> bool:
         by_sku = {listing.variation.sku: listing for listing in some}
         moves: list[Move] = []
         refused: list[Refusal] = []
-        for view in turn.call(partial(adapter.read_listings, list(by_sku))):
+        for view in turn.call(partial(adapter.read_listings, list(by_sku)), list(by_sku)):
             listing = by_sku.get(view.sku)
             if listing is None:
                 continue
@@ -97,7 +97,7 @@ def _look(turn: Turn, adapter: ListingReader) -> timedelta:
             break
         asked_at = timezone.now()
         ids = {sku: pk for pk, sku in some}
-        views = turn.call(partial(adapter.read_listings, list(ids)))
+        views = turn.call(partial(adapter.read_listings, list(ids)), list(ids))
         note_seen(turn.connection, ids, views, asked_at)
         _note_fate(turn, ids, views, asked_at)
     now = timezone.now()

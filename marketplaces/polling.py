@@ -35,9 +35,10 @@ def run_submissions(turn: Turn) -> timedelta:
             _finish(submission, Submission.State.LOST)
             continue
         facet = Facet(submission.facet)
-        rows = {
-            sku: (listing, version, value) for sku, listing, version, value in ledger.in_flight(submission)
-        }
+        waiting_rows = ledger.in_flight(submission)
+        rows = {sku: row for sku, row, _cause in waiting_rows}
+        if receipt.outcomes:
+            turn.record.last_was_about({sku: cause for sku, _row, cause in waiting_rows})
         if facet is Facet.CONTENT:
             content.settle_results(turn, rows, receipt.outcomes)
         else:

@@ -48,6 +48,7 @@ def run_price(turn: Turn) -> timedelta:
         rules, dues = taken
         if not dues:
             break
+        turn.record.causes = {due.sku: due.cause for due in dues}
         holds = {} if rules is pricing.PLAIN else held.newest([due.listing_id for due in dues])
         batch = _sort(turn, rules, dues, holds)
         ledger.skip(Facet.PRICE, batch.unchanged)

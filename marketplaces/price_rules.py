@@ -255,7 +255,7 @@ _MARK = """
 UPDATE marketplaces_sync s
 SET wanted_version = s.wanted_version + 1,
     superseded = s.superseded + (s.follows AND s.wanted_version > s.sent_version)::int,
-    received_at = clock_timestamp(), failures = 0, why = %s, why_version = s.wanted_version + 1,
+    received_at = clock_timestamp(), cause = '', failures = 0, why = %s, why_version = s.wanted_version + 1,
     due_at = CASE WHEN s.follows THEN now() ELSE s.due_at END
 FROM unnest(%s::bigint[], %s::text[]) AS d(listing_id, facet)
 WHERE s.listing_id = d.listing_id AND s.facet = d.facet

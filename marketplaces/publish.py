@@ -40,6 +40,7 @@ def run_stock(turn: Turn) -> timedelta:
         taken = ledger.take_due(turn.connection.pk, Facet.STOCK, size)
         if not taken:
             break
+        turn.record.causes = {due.sku: due.cause for due in taken}
         items: dict[str, StockItem] = {}
         rows: dict[str, ledger.Row] = {}
         unchanged: list[ledger.Row] = []
@@ -85,7 +86,7 @@ def send_halving(
 ) -> None:
     """Send a batch; when the marketplace refuses it whole, halve it until the culprit stands alone."""
     try:
-        receipt = turn.call(partial(publish, items))
+        receipt = turn.call(partial(publish, items), [item.sku for item in items])
     except Refused as refusal:
         if len(items) == 1:
             issues = refusal.issues or (Issue(IssueKind.OTHER, message=str(refusal)),)

@@ -19,6 +19,7 @@ from marketplaces.contract import Facet
 from marketplaces.models import (
     Connection,
     HeldPrice,
+    Incident,
     Listing,
     Load,
     LoadItem,
@@ -48,6 +49,9 @@ TONES: Mapping[str, str] = {
     HeldPrice.State.APPROVED: "success",
     HeldPrice.State.REJECTED: "danger",
     HeldPrice.State.REPLACED: "quiet",
+    Incident.State.PAUSED: "danger",
+    Incident.State.RECOVERING: "info",
+    Incident.State.CLOSED: "quiet",
 }
 
 LISTING_STATES: tuple[tuple[str, Any], ...] = (

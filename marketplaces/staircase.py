@@ -70,7 +70,7 @@ def _note_shown(turn: Turn, skus: Sequence[str], rows: Mapping[str, ledger.Row])
         return
     for some in batches(skus, turn.connection.marketplace.description.batch.read):
         shown: list[ledger.Row] = []
-        for view in turn.call(partial(adapter.read_listings, some)):
+        for view in turn.call(partial(adapter.read_listings, some), some):
             if view.sku in rows and view.state is ListingState.LIVE and view.price is not None:
                 listing_id, version, _value = rows[view.sku]
                 value = Price(view.price, view.list_price or view.price).text

@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
+from hub import cleaning
 from marketplaces import engine
 from marketplaces.callbacks import deliver as callbacks
 from marketplaces.models import Exchange, Lag
@@ -28,13 +29,9 @@ def forget_old_deliveries() -> int:
 
 
 def forget_old_exchanges() -> int:
-    """Delete conversations older than HUB_EXCHANGE_DAYS days, in small bites; returns how many."""
+    """Delete conversations older than HUB_EXCHANGE_DAYS days; what a round leaves waits for the next."""
     border = timezone.now() - timedelta(days=settings.HUB_EXCHANGE_DAYS)
-    gone = 0
-    while ids := list(Exchange.objects.filter(started_at__lt=border).values_list("pk", flat=True)[:5000]):
-        Exchange.objects.filter(pk__in=ids).delete()
-        gone += len(ids)
-    return gone
+    return cleaning.forget(Exchange.objects.filter(started_at__lt=border).order_by("started_at"))
 
 
 def forget_old_lags() -> int:

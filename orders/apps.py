@@ -17,13 +17,16 @@ class OrdersConfig(AppConfig):
 
     def ready(self) -> None:
         """Give the engine the two kinds of lanes that are about orders."""
+        from hub import metrics
         from marketplaces.engine import RUNNERS
         from marketplaces.models import Lane
+        from orders import figures
         from orders.intake import take_orders
         from orders.outbound import tell_marketplace
 
         RUNNERS[Lane.Kind.ORDERS.value] = take_orders
         RUNNERS[Lane.Kind.FULFILMENT.value] = tell_marketplace
+        metrics.SOURCES.append(figures.all_figures)
         post_migrate.connect(keep_schedule, sender=self)
 
 

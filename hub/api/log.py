@@ -27,11 +27,14 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
+from hub import cleaning, correlation
 from hub.api.endpoints import endpoint_of
 from hub.api.masking import query_without_secrets, without_key, without_secrets
 from hub.models import ApiCall, ApiKey, Membership, Seller
 
 log = logging.getLogger(__name__)
+lines = logging.getLogger("hub.calls")
+"""A line per call, where the log is JSON."""
 
 KEPT_BYTES = 4096
 """Of each body."""
@@ -45,8 +48,6 @@ EVERY_SECONDS = 1.0
 TURNED_AWAY = (401, 429)
 MOST_TURNED_AWAY = 10
 """Of calls turned away at the door so many are kept per seller and flush: more tell nobody anything."""
-BITE = 5_000
-CLEANING_SECONDS = 20
 _NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 _READABLE = ("json", "text/", "xml")
 _BODY = "hub_noted_body"
@@ -179,13 +180,32 @@ class CallLog:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         called_at, began = timezone.now(), time.perf_counter()
-        response = self.get_response(request)
         asked = request.headers.get("X-Request-Id", "")
         number = asked if _NUMBER.fullmatch(asked) else uuid.uuid4().hex
-        response["X-Request-Id"] = number
+        with correlation.under(number):
+            response = self.get_response(request)
+            response["X-Request-Id"] = number
+            seconds = time.perf_counter() - began
+            if lines.isEnabledFor(logging.INFO):
+                _tell(request, response, seconds)
         if settings.HUB_API_LOG and _speaks_api(request):
-            recorder.add(_facts(request, response, called_at, time.perf_counter() - began, number))
+            recorder.add(_facts(request, response, called_at, seconds, number))
         return response
+
+
+def _tell(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
+    """Write one line of the program's own log; never an address as it was called, which may hold a secret."""
+    key, match = getattr(request, "auth", None), request.resolver_match
+    facts: dict[str, Any] = {
+        "method": request.method,
+        "endpoint": endpoint_of(match.route) if match else "",
+        "status": response.status_code,
+        "milliseconds": round(seconds * 1000),
+    }
+    if isinstance(key, ApiKey):
+        facts["seller"] = key.seller_id
+        facts["subject"] = str(next(iter(match.kwargs.values()), "")) if match else ""
+    lines.info("call answered", extra=facts)
 
 
 def most_kept(seller: Seller) -> int:
@@ -317,11 +337,6 @@ def _clean(text: str) -> str:
 
 
 def forget_old_calls() -> int:
-    """Delete calls older than HUB_API_LOG_DAYS days, in small bites; what is left waits for the next time."""
+    """Delete calls older than HUB_API_LOG_DAYS days; what a round leaves waits for the next."""
     border = timezone.now() - timedelta(days=settings.HUB_API_LOG_DAYS)
-    until, gone = time.monotonic() + CLEANING_SECONDS, 0
-    old = ApiCall.objects.filter(called_at__lt=border).order_by("called_at", "id")
-    while time.monotonic() < until and (pks := list(old.values_list("pk", flat=True)[:BITE])):
-        ApiCall.objects.filter(pk__in=pks).delete()
-        gone += len(pks)
-    return gone
+    return cleaning.forget(ApiCall.objects.filter(called_at__lt=border).order_by("called_at", "id"))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.html import format_html
@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
+from hub.api_log_pages import LEADS_ON, PeriodFilter
 from hub.portal import ScopedRelatedFilter, SellerAdmin, portal_site
 from marketplaces.admin.pages import RowPage
 from marketplaces.models import Exchange, Lane
@@ -59,10 +60,27 @@ class LaneFilter(DropdownFilter):
         return queryset.filter(lane=self.value()) if self.value() else queryset
 
 
+class WhenFilter(PeriodFilter):
+    """Exchanges since a while ago."""
+
+    column = "started_at"
+
+
 class ExchangeColumns(RowPage):
-    """Columns and page both sites show."""
+    """Columns, search and page both sites show."""
 
     change_form_template = f"{FOLDER}/exchange.html"
+    search_fields = ("skus", "causes")
+    search_help_text = _("SKU, or number of the ERP's call (X-Request-Id)")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Look for one SKU or one call, by index."""
+        term = search_term.strip()
+        if term:
+            queryset = queryset.filter(Q(skus__contains=[term]) | Q(causes__contains=[term]))
+        return queryset, False
 
     @display(description=_("request"))
     def show_request(self, exchange: Exchange) -> SafeString:
@@ -85,6 +103,7 @@ class ExchangeColumns(RowPage):
             "title": f"{obj.method} {obj.status or ''}".strip(),
             "exchange": obj,
             "lane": self.show_lane(obj),
+            "calls": f"{self.admin_site.name}:hub_apicall_changelist",  # type: ignore[attr-defined]
             "sent": pretty(obj.request_body),
             "answered": pretty(obj.response_body),
         }
@@ -103,7 +122,7 @@ class ExchangeAdmin(ExchangeColumns, SellerAdmin):
 
     list_display = ("show_request", "show_status", "connection", "show_lane", "milliseconds", "started_at")
     list_display_links = ("show_request",)
-    list_filter = (("connection", ScopedRelatedFilter), AnswerFilter, LaneFilter)
+    list_filter = (("connection", ScopedRelatedFilter), AnswerFilter, LaneFilter, WhenFilter)
     list_select_related = ("connection",)
     ordering = ("-id",)
     sortable_by = ()
@@ -118,3 +137,4 @@ class ExchangeAdmin(ExchangeColumns, SellerAdmin):
 
 portal_site.register(Exchange, ExchangeAdmin)
 portal_site.menu("marketplaces", _("Conversations"), "forum", "marketplaces_exchange_changelist", order=50)
+LEADS_ON.append((_("Conversations it led to"), "marketplaces_exchange_changelist"))

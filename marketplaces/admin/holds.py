@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import action, display
@@ -58,7 +58,7 @@ class OverFilter(DropdownFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """The two kinds that are over."""
-        return [("over", gettext_lazy("Over")), ("let_go", gettext_lazy("Let go by hand"))]
+        return [("over", pgettext_lazy("held stock", "Over")), ("let_go", gettext_lazy("Let go by hand"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Hold]) -> QuerySet[Hold]:
         """Held now, over, or let go by a person."""
@@ -80,7 +80,7 @@ class HoldAdmin(PanelPage, SellerAdmin):
     list_tabs = (
         (gettext_lazy("Held now"), ""),
         (gettext_lazy("Over a day"), "age=day"),
-        (gettext_lazy("Over"), "hold=over"),
+        (pgettext_lazy("held stock", "Over"), "hold=over"),
         (gettext_lazy("Let go by hand"), "hold=let_go"),
     )
     list_select_related = ("variation__product", "connection", "released_by")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
 from django.db import models
@@ -17,9 +17,10 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RelatedDropdownFilter
 from unfold.decorators import action, display
 
+from hub.models import User
 from hub.staff import ReadOnlyStaffAdmin, StaffAdmin
-from marketplaces import engine, health, hints, services, showing
-from marketplaces.admin.exchanges import AnswerFilter, ExchangeColumns, LaneFilter
+from marketplaces import engine, health, hints, incidents, services, showing
+from marketplaces.admin.exchanges import AnswerFilter, ExchangeColumns, LaneFilter, WhenFilter
 from marketplaces.admin.pages import RowPage
 from marketplaces.contract import Facet, IssueKind
 from marketplaces.models import Connection, Exchange, Issue, Lane, Listing, Load, Marketplace, Submission
@@ -51,6 +52,7 @@ class MarketplaceStaffAdmin(StaffAdmin):
         "readback_hours",
         "lag_target_seconds",
     )
+    actions = ("open_incident",)
     readonly_fields = ("key",)
     formfield_overrides: ClassVar[dict[Any, Any]] = {models.URLField: {"assume_scheme": "https"}}
 
@@ -71,6 +73,14 @@ class MarketplaceStaffAdmin(StaffAdmin):
     def show_accounts(self, marketplace: Marketplace) -> int:
         """How many sellers' accounts there are."""
         return marketplace.connections.count()
+
+    @action(description=_("Open an incident: pause and tell sellers"), permissions=["change"])
+    def open_incident(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Staff knows of trouble, or of maintenance, before the hub does."""
+        by = cast(User, request.user)
+        count = sum(incidents.open_by_hand(marketplace, by) for marketplace in queryset)
+        said = ngettext("%(count)s marketplace was paused.", "%(count)s marketplaces were paused.", count)
+        self.message_user(request, said % {"count": count}, messages.SUCCESS)
 
 
 @admin.register(Connection)
@@ -204,8 +214,10 @@ class LaneStaffAdmin(Repairing):
         "run_at",
         "cursor",
         "failures",
+        "failing_since",
         "lease_until",
         "last_ok_at",
+        "answered_at",
         "last_error",
         "last_error_at",
     )
@@ -435,6 +447,7 @@ class ExchangeStaffAdmin(ExchangeColumns, ReadOnlyStaffAdmin):
     list_filter = (
         AnswerFilter,
         LaneFilter,
+        WhenFilter,
         ("connection__marketplace", RelatedDropdownFilter),
         ("seller", RelatedDropdownFilter),
     )

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('marketplaces', '0008_price_safety'),
+        ('marketplaces', '0009_watch_index'),
     ]
 
     operations = [

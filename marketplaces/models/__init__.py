@@ -6,6 +6,7 @@ from marketplaces.callbacks.models import Delivery, Subscription
 from marketplaces.models.account import Connection, Lane, Marketplace, Pace
 from marketplaces.models.exchange import Exchange
 from marketplaces.models.hold import Hold
+from marketplaces.models.incident import Incident
 from marketplaces.models.listing import Issue, Listing, ListingEvent, Sync
 from marketplaces.models.load import Load, LoadItem, Submission
 from marketplaces.models.mapping import AttributeMap, CategoryMap, RemoteCategory
@@ -21,6 +22,7 @@ __all__ = [
     "Exchange",
     "HeldPrice",
     "Hold",
+    "Incident",
     "Issue",
     "Lag",
     "Lane",

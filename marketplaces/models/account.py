@@ -282,8 +282,10 @@ class LaneQuerySet(models.QuerySet["Lane"]):
         A facet lane also needs a due sync row; `marketplaces.engine.due_lanes` looks at those.
         """
         free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
-        awake = Q(connection__marketplace__paused_until__isnull=True) | Q(
-            connection__marketplace__paused_until__lte=now
+        awake = (
+            Q(connection__marketplace__paused_until__isnull=True)
+            | Q(connection__marketplace__paused_until__lte=now)
+            | Q(canary_until__gt=now)
         )
         switched_on = (
             Q(kind__in=(Lane.Kind.CONTENT, Lane.Kind.SUBMISSIONS, Lane.Kind.OBSERVE, Lane.Kind.FULFILMENT))
@@ -316,7 +318,9 @@ class LaneQuerySet(models.QuerySet["Lane"]):
             )
             if lane is not None:
                 lane.lease_until, lane.lease_token, lane.queued_at = now + lease, uuid.uuid4(), None
-                lane.save(update_fields=["lease_until", "lease_token", "queued_at"])
+                if lane.canary_until is not None:
+                    lane.canary_until = min(lane.canary_until, now)  # let through for this one run
+                lane.save(update_fields=["lease_until", "lease_token", "queued_at", "canary_until"])
             return lane
 
     def settle(self, lane: Lane, **changes: Any) -> bool:
@@ -357,6 +361,12 @@ class Lane(models.Model):
     last_error = models.TextField(_("last problem"), blank=True)
     last_error_at = models.DateTimeField(_("last problem at"), null=True, blank=True)
     last_ok_at = models.DateTimeField(_("last run"), null=True, blank=True)
+    failing_since = models.DateTimeField(_("failing since"), null=True, blank=True)
+    """When the first of the failures in a row happened."""
+    answered_at = models.DateTimeField(_("last answer"), null=True, blank=True)
+    """When the marketplace last answered a call of this lane sensibly, a refusal included."""
+    canary_until = models.DateTimeField(null=True, blank=True)
+    """Until then the lane may run although its marketplace is paused: it tries whether that is back."""
 
     objects = LaneQuerySet.as_manager()
 
@@ -372,8 +382,14 @@ class Lane(models.Model):
                 name="marketplaces_lane_lease_is_whole",
             ),
         ]
-        # The dispatcher's sweep: lanes whose time has come.
-        indexes = [models.Index(fields=["run_at"], name="marketplaces_lane_run_at")]
+        indexes = [
+            # The dispatcher's sweep: lanes whose time has come.
+            models.Index(fields=["run_at"], name="marketplaces_lane_run_at"),
+            # incidents.watch: whether anything failed lately.
+            models.Index(
+                fields=["last_error_at"], name="marketplaces_lane_failing", condition=Q(failures__gt=0)
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.connection} · {self.get_kind_display()}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
@@ -30,6 +32,16 @@ class Exchange(models.Model):
     request_body = models.TextField(_("request"), blank=True)
     response_body = models.TextField(_("answer"), blank=True)
     error = models.TextField(_("problem"), blank=True)
+    skus = ArrayField(models.TextField(), verbose_name=_("SKUs"), blank=True, default=list, db_default=[])
+    """What it was about, in the order sent."""
+    causes = ArrayField(
+        models.CharField(max_length=64),
+        verbose_name=_("calls of the ERP"),
+        blank=True,
+        default=list,
+        db_default=[],
+    )
+    """The numbers of the ERP's calls whose changes it carried, each once: a batch may carry many."""
 
     class Meta:
         verbose_name = _("exchange")
@@ -41,6 +53,8 @@ class Exchange(models.Model):
             models.Index(F("connection"), F("id").desc(), name="marketplaces_exchange_of_conn"),
             # The daily clean-up.
             models.Index(fields=["started_at"], name="marketplaces_exchange_age"),
+            # The search box: what was said about a SKU, or because of one call of the ERP.
+            GinIndex(fields=["skus", "causes"], name="marketplaces_exchange_about"),
         ]
 
     def __str__(self) -> str:

@@ -146,6 +146,8 @@ class Sync(models.Model):
     """True while what was sent is a step on the way down to the wanted price."""
     received_at = models.DateTimeField(default=timezone.now)
     """When the wanted value came in."""
+    cause = models.CharField(max_length=64, blank=True, default="", db_default="")
+    """The number of the ERP's call that last changed the catalogue under it; empty for any other way."""
     queued_at = models.DateTimeField(null=True, blank=True)
     """When a lane took it up."""
     sent_at = models.DateTimeField(null=True, blank=True)

@@ -19,6 +19,7 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from catalog.urls import urlpatterns as catalogue
+from hub import cleaning
 from hub.api import log
 from hub.api.log import KEPT_BYTES, MOST_TURNED_AWAY, Call, Recorder, forget_old_calls
 from hub.api.masking import MASK, query_without_secrets, without_key, without_secrets
@@ -531,7 +532,7 @@ def make_row(seller: Seller, number: str = "", **values: Any) -> ApiCall:
 
 
 def test_old_calls_are_forgotten_in_bites(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "BITE", 2)
+    monkeypatch.setattr(cleaning, "BITE", 2)
     seller = make_seller("Ana")
     for days in (0, 13, 15, 16, 17, 300):
         make_row(seller, str(days), called_at=timezone.now() - timedelta(days=days))
@@ -543,7 +544,7 @@ def test_old_calls_are_forgotten_in_bites(db: None, settings: Any, monkeypatch: 
 
 def test_the_cleaning_stops_in_time_and_is_on_the_clock(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     make_row(make_seller("Ana"), called_at=timezone.now() - timedelta(days=99))
-    monkeypatch.setattr(log, "CLEANING_SECONDS", 0)
+    monkeypatch.setattr(cleaning, "SECONDS", 0)
     assert forget_old_calls() == 0
     assert Schedule.objects.get(func="hub.api.log.forget_old_calls").name == "forget old API calls"
 

@@ -68,6 +68,10 @@ class Hub:
         except requests.RequestException:
             return False
 
+    def is_ready(self) -> bool:
+        """Dispatcher and workers have shown that they live."""
+        return requests.get(f"http://127.0.0.1:{self.port}/healthz/ready", timeout=5).status_code == 200
+
     def processes(self) -> list[int]:
         mark = undertaker.read_mark(self.data / "run.json")
         return undertaker.marked(mark) if mark else []
@@ -91,6 +95,7 @@ def hub() -> Generator[Hub]:
 def test_one_command_brings_the_hub_up_and_one_signal_takes_it_down(hub: Hub) -> None:
     run = hub.start()
     assert hub.answers()
+    hub.wait_until(hub.is_ready, seconds=60)
 
     second = subprocess.run(
         [sys.executable, "manage.py", "run"],

@@ -15,6 +15,7 @@ from marketplaces.adapters.sandbox import payloads
 from marketplaces.contract import OrderPage, ShipmentNote
 from marketplaces.engine import Turn
 from marketplaces.models import Connection, Lane
+from marketplaces.record import Record
 from marketplaces.simulators.sandbox import SandboxSimulator
 from orders import queue, services
 from orders.intake import take_orders
@@ -317,7 +318,7 @@ def test_a_worker_that_lost_its_lease_moves_no_bookmark(shop: Shop) -> None:
     Lane.objects.filter(pk=lane.pk).update(
         lease_token=uuid.uuid4(), lease_until=timezone.now() + timedelta(minutes=1)
     )
-    assert take_orders(Turn(lane, shop.connection.adapter(), [])) == timedelta(0)
+    assert take_orders(Turn(lane, shop.connection.adapter(), Record(lane))) == timedelta(0)
     assert Lane.objects.get(pk=lane.pk).cursor == ""
     assert Order.objects.count() == 100
 
@@ -333,7 +334,11 @@ def test_an_order_nobody_can_read_is_kept_and_holds_up_no_other(shop: Shop) -> N
 
     lane = Lane.objects.get(connection=shop.connection, kind="orders")
     take_orders(
-        Turn(lane, Odd(shop.connection.credentials, base_url=shop.sandbox.url, allow_private=True), [])
+        Turn(
+            lane,
+            Odd(shop.connection.credentials, base_url=shop.sandbox.url, allow_private=True),
+            Record(lane),
+        )
     )
 
     assert here(shop, fine).sync_status == Order.SyncStatus.NOT_SYNCED

@@ -30,6 +30,7 @@ SPECIAL: dict[str, dict[str, Callable[[], Any]]] = {
     "hub.User": {"is_staff": lambda: False},
     "hub.Membership": {"role": lambda: "owner"},
     "marketplaces.Connection": {"status": lambda: "active"},
+    "marketplaces.Incident": {"closed_at": timezone.now},
     "marketplaces.RemoteCategory": {"schema": lambda: to_json(CategorySchema("X"))},
     "orders.Invoice": {"key": lambda: "3" * 44},
     "orders.Order": {"status_type": lambda: "APPROVED"},

@@ -60,6 +60,7 @@ class Command(BaseCommand):
                 environment={undertaker.MARK: mark},
                 checks={"workers": QueueWatch(Conf.CLUSTER_NAME)},
                 tend=lambda: root and localpg.ensure(root),
+                as_json=settings.HUB_LOG_FORMAT == "json",
             )
             try:
                 supervisor.run(on_start=lambda: announce(supervisor, demo))
@@ -172,7 +173,8 @@ def announce(supervisor: Supervisor, demo: dict[str, Any]) -> None:
             supervisor.say("the web does not answer yet; its own lines tell why")
             return
         time.sleep(0.1)
-    for line in box(demo):
+    # A log for programs is kept somewhere: no sign-ins in it.
+    for line in ["The hub is ready."] if supervisor.as_json else box(demo):
         supervisor.say(line)
 
 

@@ -13,7 +13,9 @@ from django.core.management.base import BaseCommand
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from marketplaces import engine
+from hub import heartbeat
+from hub.models import Heartbeat
+from marketplaces import engine, incidents
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ class Command(BaseCommand):
 
     help = "Ask for a worker for every lane that has something to do."
     stopping = False
+    watched = 0.0
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Listen and sweep until told to stop; a lost database is waited for."""
@@ -52,7 +55,21 @@ class Command(BaseCommand):
         raw.execute(f'LISTEN "{engine.CHANNEL}"')
         while not self.stopping:
             engine.dispatch(timezone.now())
+            heartbeat.beat(Heartbeat.Role.DISPATCHER)
+            self.watch()
             for _ in raw.notifies(timeout=SWEEP_SECONDS, stop_after=1):
                 time.sleep(GATHER_SECONDS)
             for _ in raw.notifies(timeout=0):
                 pass
+
+    def watch(self) -> None:
+        """Look after the marketplaces now and then; a mistake in that must not stop the work."""
+        if time.monotonic() - self.watched < incidents.LOOK_EVERY:
+            return
+        self.watched = time.monotonic()
+        try:
+            incidents.watch(timezone.now())
+        except OperationalError:
+            raise
+        except Exception:
+            logger.exception("the watch over the marketplaces failed")

@@ -65,6 +65,20 @@ def test_what_is_due_and_how_old_it_is(shop: Shop) -> None:
     assert 120 <= figure(found, "hub_oldest_due_seconds", facet="stock") < 180
 
 
+def test_how_long_values_take_to_be_confirmed(shop: Shop) -> None:
+    pan = shop.sell("PAN-1")
+    shop.connect()
+    set_qty(pan, 3)
+    Sync.objects.filter(facet="stock").update(received_at=timezone.now() - timedelta(seconds=40))
+    shop.settle()
+    found = read()
+    assert 40 <= figure(found, "hub_confirm_seconds", facet="stock", quantile="1") < 60
+    half, most = (
+        figure(found, "hub_confirm_seconds", facet="stock", quantile=one) for one in ("0.5", "0.95")
+    )
+    assert 0 < half <= most < 60
+
+
 def test_lanes_failures_and_calls(shop: Shop, sandbox: SandboxSimulator) -> None:
     sandbox.add_fault(match="/v1", kind="status", status=503, times=1)
     lane = Lane.objects.get(kind="orders")

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from hub.models import ApiCall
 from marketplaces import contract, engine, price_rules
-from marketplaces.models import Connection, Exchange, Lane, Sync
+from marketplaces.models import Connection, Exchange, Lane, Passage, Sync
 from marketplaces.pricing import Rule, Rules
 from marketplaces.record import Record
 from orders import queue
@@ -48,6 +48,8 @@ def test_the_number_of_a_call_leads_from_the_erp_to_the_marketplaces_answer(
 
     assert shop.sync("PAN-1", "stock").cause == "erp-42"
     assert shop.sync("PAN-1", "price").cause == ""
+    kept = Passage.objects.filter(listing=shop.listing("PAN-1"), facet="stock").order_by("settled_at")
+    assert [(one.value, one.cause) for one in kept] == [("10", ""), ("3", "erp-42")]
     (exchange,) = Exchange.objects.filter(causes__contains=["erp-42"])
     assert (exchange.lane, exchange.status, exchange.skus) == ("stock", 200, ["PAN-1"])
     assert shop.shown("PAN-1")["quantity"] == 3

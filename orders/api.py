@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hub.api.errors import Malformed
-from hub.api.paging import page_of
+from hub.api.paging import MAX_PER_PAGE, page_of
 from hub.api.parsing import JSONBodyParser, unwrap
 from hub.api.schema import errors, in_path, nothing
 from hub.api.views import SellerView, done
@@ -40,8 +40,8 @@ class OrdersView(SellerView):
         summary="List orders, newest first",
         description="To take orders in, use the queue: the list may be changing under your pages.",
         parameters=[
-            OpenApiParameter("page", int),
-            OpenApiParameter("per_page", int),
+            OpenApiParameter("page", int, description="From 1; only the first 10,000 rows."),
+            OpenApiParameter("per_page", int, description=f"At most {MAX_PER_PAGE}; more is cut."),
             _filter("filters[statuses][]", "A status code or type; may be repeated."),
             _filter("filters[sale_system]", "A channel; may be repeated."),
             _filter("filters[sync_status][]", "SYNCED, NOT_SYNCED or ERROR; may be repeated."),
@@ -57,9 +57,10 @@ class OrdersView(SellerView):
         return Response({"total": found.count(), "orders": wire.orders_json(orders, self.seller_id)})
 
     @extend_schema(
+        operation_id="orders_create",
         summary="Make a test order",
         description="Only for test accounts. Prices not given are the catalogue's.",
-        request=schema.TestOrderIn,
+        request=schema.NewTestOrderBody,
         responses={**nothing(201), **errors(400, 403, 422)},
     )
     def post(self, request: Request) -> HttpResponse:
@@ -74,7 +75,10 @@ class OrderView(SellerView):
     """One order."""
 
     @extend_schema(
-        summary="Show an order", parameters=[CODE], responses={200: schema.OrderSchema, **errors(404)}
+        operation_id="orders_get",
+        summary="Show an order",
+        parameters=[CODE],
+        responses={200: schema.OrderSchema, **errors(404)},
     )
     def get(self, request: Request, code: str) -> Response:
         order = Order.objects.for_wire().filter(seller_id=self.seller_id, code=code).first()
@@ -83,9 +87,10 @@ class OrderView(SellerView):
         return Response(wire.order_json(order))
 
 
-def step(summary: str, body: Any) -> Any:
+def step(operation_id: str, summary: str, body: Any) -> Any:
     """Describe a call that moves an order."""
     return extend_schema(
+        operation_id=operation_id,
         summary=summary,
         description="Repeating the call changes nothing. A step the order's status forbids is a 422.",
         parameters=[CODE],
@@ -109,6 +114,7 @@ class StepView(SellerView):
 
 class ApprovalView(StepView):
     @extend_schema(
+        operation_id="orders_approve",
         summary="Approve a test order",
         parameters=[CODE],
         request=schema.StatusBody,
@@ -128,6 +134,7 @@ class InvoiceView(StepView):
     parser_classes = [MultiPartParser, JSONBodyParser]
 
     @step(
+        "orders_invoice",
         "Invoice an order",
         {"application/json": schema.InvoiceBody, "multipart/form-data": schema.InvoiceForm},
     )
@@ -143,7 +150,7 @@ class InvoiceView(StepView):
 
 
 class ShipmentsView(StepView):
-    @step("Hand an order over to the carrier", schema.ShipmentBody)
+    @step("orders_ship", "Hand an order over to the carrier", schema.ShipmentBody)
     def post(self, request: Request, code: str) -> HttpResponse:
         body = self.body()
         services.ship(
@@ -153,7 +160,7 @@ class ShipmentsView(StepView):
 
 
 class DeliveryView(StepView):
-    @step("Report an order as delivered", schema.DeliveryBody)
+    @step("orders_deliver", "Report an order as delivered", schema.DeliveryBody)
     def post(self, request: Request, code: str) -> HttpResponse:
         body = self.body()
         services.deliver(
@@ -166,7 +173,7 @@ class DeliveryView(StepView):
 
 
 class CancelView(StepView):
-    @step("Cancel an order", schema.CancelBody)
+    @step("orders_cancel", "Cancel an order", schema.CancelBody)
     def post(self, request: Request, code: str) -> HttpResponse:
         body = self.body()
         services.cancel(
@@ -176,7 +183,7 @@ class CancelView(StepView):
 
 
 class ShipmentExceptionView(StepView):
-    @step("Report that a delivery failed", schema.ExceptionBody)
+    @step("orders_shipment_exception", "Report that a delivery failed", schema.ExceptionBody)
     def post(self, request: Request, code: str) -> HttpResponse:
         body = self.body()
         occurred_at, observation = payloads.to_exception(body)
@@ -192,6 +199,7 @@ class ShipmentExceptionView(StepView):
 
 class ExportedView(StepView):
     @extend_schema(
+        operation_id="orders_exported",
         summary="Mark an order as taken by the ERP, or as not taken",
         description="The older form of the queue's acknowledgement: takes the order's current state.",
         parameters=[CODE],

@@ -27,6 +27,13 @@ CURSOR_PAGE = 25
 """Rows of a page when neither page nor per_page is given (PT product query page)."""
 SKU = in_path("sku", "The product's SKU.")
 VARIATION_SKU = in_path("sku", "The variation's SKU.")
+IGNORED = OpenApiParameter(
+    "X-Hub-Ignored-Fields",
+    str,
+    OpenApiParameter.HEADER,
+    description="Fields sent in vain, because the hub does not know them; only where there are some.",
+    response=[201, 204],
+)
 PAGING = [
     OpenApiParameter("page", int, description="From 1; only the first 10,000 rows."),
     OpenApiParameter("per_page", int, description=f"At most {MAX_PER_PAGE}; more is cut."),
@@ -79,6 +86,7 @@ class ProductsView(SellerView):
 
     @extend_schema(
         operation_id="products_create",
+        parameters=[IGNORED],
         request=docs.wrapped("product", docs.PRODUCT),
         responses={**nothing(201), **errors(400, 415, 422)},
     )
@@ -95,7 +103,7 @@ class ProductView(SellerView):
     """One product."""
 
     @extend_schema(
-        operation_id="products_read",
+        operation_id="products_get",
         parameters=[SKU],
         responses={200: docs.PRODUCT_SHOWN, **errors(404)},
     )
@@ -108,7 +116,7 @@ class ProductView(SellerView):
 
     @extend_schema(
         operation_id="products_update",
-        parameters=[SKU],
+        parameters=[SKU, IGNORED],
         request=docs.wrapped("product", docs.PRODUCT_CHANGE),
         responses={**nothing(204), **errors(400, 404, 415, 422)},
     )
@@ -135,7 +143,7 @@ class ProductVariationsView(SellerView):
 
     @extend_schema(
         operation_id="products_variations_create",
-        parameters=[SKU],
+        parameters=[SKU, IGNORED],
         request=docs.wrapped("variation", docs.VARIATION),
         responses={**nothing(201), **errors(400, 404, 415, 422)},
     )
@@ -151,7 +159,7 @@ class VariationView(SellerView):
     """One sellable SKU."""
 
     @extend_schema(
-        operation_id="variations_read",
+        operation_id="variations_get",
         parameters=[VARIATION_SKU],
         responses={200: docs.VARIATION_SHOWN, **errors(404)},
     )
@@ -168,7 +176,7 @@ class VariationView(SellerView):
 
     @extend_schema(
         operation_id="variations_update",
-        parameters=[VARIATION_SKU],
+        parameters=[VARIATION_SKU, IGNORED],
         request=docs.wrapped("variation", docs.VARIATION_CHANGE),
         responses={**nothing(204), **errors(400, 404, 415, 422)},
     )

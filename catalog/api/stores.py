@@ -16,33 +16,20 @@ from catalog.models import Store, StoreStock, Variation
 from catalog.values import DAYS, QTY
 from hub.api.paging import MAX_PER_PAGE, page_of
 from hub.api.parsing import unwrap
-from hub.api.schema import errors, in_path, nothing
+from hub.api.schema import COUNT, FLAG, TEXT, Schema, errors, in_path, many, named, nothing, taken, told
 from hub.api.views import SellerView, done
 
-TEXT: docs.Schema = {"type": "string"}
-STORE: docs.Schema = {
-    "type": "object",
-    "properties": {
-        "code": {**TEXT, "maxLength": stores.CODE_LENGTH},
-        "name": {**TEXT, "maxLength": 150},
-        "address": {
-            "type": "object",
-            "properties": dict.fromkeys(stores.ADDRESS, TEXT),
-            "description": "Where parcels leave from; the default store's stands on shipping labels.",
-        },
-    },
-    "required": ["code", "name"],
+_CODE: Schema = {**TEXT, "minLength": 1, "maxLength": stores.CODE_LENGTH}
+_NAME: Schema = {**TEXT, "minLength": 1, "maxLength": 150}
+_LINE: Schema = {**TEXT, "maxLength": 255}
+_ADDRESS: Schema = {
+    **taken(**dict.fromkeys(stores.ADDRESS, _LINE)),
+    "description": "Where parcels leave from; the default store's stands on shipping labels.",
 }
-STORE_SHOWN: docs.Schema = {
-    **STORE,
-    "properties": {**STORE["properties"], "default": {"type": "boolean"}},
-    "required": ["code", "name", "address", "default"],
-}
-SKU: docs.Schema = {
-    "type": "object",
-    "properties": {"code": docs.SKU, "qty": QTY.schema, "cross_docking": DAYS.schema},
-    "required": ["code"],
-}
+STORE = named("NewStore", taken("code", "name", code=_CODE, name=_NAME, address=_ADDRESS))
+STORE_SHOWN = named("Store", told(code=_CODE, name=_NAME, address=_ADDRESS, default=FLAG))
+SKU = named("NewStoreSku", taken("code", "qty", code=docs.SKU, qty=QTY.schema, cross_docking=DAYS.schema))
+SKU_SHOWN = named("StoreSku", told(code=docs.SKU, qty=QTY.schema, cross_docking=DAYS.schema))
 
 
 def _shown(store: Store) -> dict[str, Any]:
@@ -61,10 +48,7 @@ class StoresView(SellerView):
         operation_id="stores_list",
         summary="List the stores",
         description=f"The default store has the code {Store.DEFAULT}; what it has is what is on sale.",
-        responses={
-            200: {"type": "object", "properties": {"stores": {"type": "array", "items": STORE_SHOWN}}},
-            **errors(),
-        },
+        responses={200: told(stores=many(STORE_SHOWN)), **errors()},
     )
     def get(self, request: Request) -> Response:
         """List all stores, the default one first."""
@@ -93,13 +77,7 @@ class StoreSkusView(SellerView):
             OpenApiParameter("page", int, description="From 1; only the first 10,000 rows."),
             OpenApiParameter("per_page", int, description=f"At most {MAX_PER_PAGE}; more is cut."),
         ],
-        responses={
-            200: {
-                "type": "object",
-                "properties": {"skus": {"type": "array", "items": SKU}, "total": {"type": "integer"}},
-            },
-            **errors(400, 404),
-        },
+        responses={200: told(skus=many(SKU_SHOWN), total=COUNT), **errors(400, 404)},
     )
     def get(self, request: Request, code: str) -> Response:
         """List SKUs with their quantities."""

@@ -12,7 +12,7 @@ from catalog import vocabulary
 from catalog.api import docs, shapes
 from catalog.models import Attribute, Category
 from hub.api.parsing import unwrap
-from hub.api.schema import errors, in_path, nothing
+from hub.api.schema import errors, in_path, many, nothing
 from hub.api.views import SellerView, done
 from hub.refusals import Unknown
 
@@ -25,7 +25,7 @@ class CategoriesView(SellerView):
 
     @extend_schema(
         operation_id="categories_list",
-        responses={200: {"type": "array", "items": docs.CATEGORY}, **errors()},
+        responses={200: many(docs.CATEGORY), **errors()},
     )
     def get(self, request: Request) -> Response:
         """List all categories."""
@@ -46,7 +46,7 @@ class CategoryView(SellerView):
     """One category."""
 
     @extend_schema(
-        operation_id="categories_read",
+        operation_id="categories_get",
         parameters=[CODE],
         responses={200: docs.CATEGORY, **errors(404)},
     )
@@ -60,7 +60,7 @@ class CategoryView(SellerView):
     @extend_schema(
         operation_id="categories_update",
         parameters=[CODE],
-        request=docs.wrapped("category", {"type": "object", "properties": {"name": {"type": "string"}}}),
+        request=docs.wrapped("category", docs.CATEGORY_CHANGE),
         responses={**nothing(204), **errors(400, 404, 415, 422)},
     )
     def put(self, request: Request, code: str) -> HttpResponse:
@@ -86,7 +86,7 @@ class AttributesView(SellerView):
 
     @extend_schema(
         operation_id="attributes_list",
-        responses={200: {"type": "array", "items": docs.ATTRIBUTE}, **errors()},
+        responses={200: many(docs.ATTRIBUTE_SHOWN), **errors()},
     )
     def get(self, request: Request) -> Response:
         """List all attributes."""
@@ -108,9 +108,9 @@ class AttributeView(SellerView):
     """One attribute."""
 
     @extend_schema(
-        operation_id="attributes_read",
+        operation_id="attributes_get",
         parameters=[NAME],
-        responses={200: docs.ATTRIBUTE, **errors(404)},
+        responses={200: docs.ATTRIBUTE_SHOWN, **errors(404)},
     )
     def get(self, request: Request, name: str) -> Response:
         """Show an attribute."""

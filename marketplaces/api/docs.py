@@ -2,170 +2,167 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
+from hub.api.schema import (
+    COUNT,
+    FLAG,
+    MAYBE,
+    MOMENT,
+    NEXT,
+    TEXT,
+    Schema,
+    json_body,
+    many,
+    named,
+    taken,
+    told,
+    word,
+)
 from marketplaces.contract import Facet
-from marketplaces.models import Connection, Listing, Load, LoadItem
+from marketplaces.models import Connection, Issue, Listing, Load, LoadItem
+
+WHO = {**word("erp", "seller", "marketplace"), "description": "Who can mend it."}
+SKU = {**TEXT, "description": "The variation's SKU."}
+NAME = {**TEXT, "description": "The connection's name."}
 
 
-def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(required or properties)}
+def _counts(states: Sequence[str]) -> Schema:
+    return told(**dict.fromkeys(states, COUNT))
 
 
-def _list(of: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": of}
-
-
-TEXT = {"type": "string"}
-MAYBE = {"type": "string", "nullable": True}
-MOMENT = {"type": "string", "format": "date-time", "nullable": True}
-COUNT = {"type": "integer", "minimum": 0}
-FLAG = {"type": "boolean"}
-
-
-def _word(values: list[str]) -> dict[str, Any]:
-    return {"type": "string", "enum": values}
-
-
-def _counts(states: list[str]) -> dict[str, Any]:
-    return _object(dict.fromkeys(states, COUNT))
-
-
-ISSUE = _object(
-    {
-        "facet": _word([one.value for one in Facet]),
-        "code": TEXT,
-        "field": TEXT,
-        "message": TEXT,
-        "fix": TEXT,
-        "who": _word(["erp", "seller", "marketplace"]),
-        "said_by": _word(["check", "marketplace"]),
-        "marketplace_code": MAYBE,
-        "marketplace_message": MAYBE,
-        "allowed": {"type": "array", "items": TEXT, "nullable": True},
-        "times": COUNT,
-        "first_seen_at": MOMENT,
-        "last_seen_at": MOMENT,
-        "closed_at": MOMENT,
-        "closed_because": MAYBE,
-    }
-)
-FACET = {
-    **_object(
-        {
-            "state": _word(["due", "sent", "confirmed", "refused", "waits_for_reconnect", "off"]),
-            "sent": MAYBE,
-            "confirmed": MAYBE,
-            "seen": MAYBE,
-            "received_at": MOMENT,
-            "queued_at": MOMENT,
-            "sent_at": MOMENT,
-            "confirmed_at": MOMENT,
-            "seen_at": MOMENT,
-            "superseded": COUNT,
-        }
-    ),
-    "nullable": True,
+_ISSUE: dict[str, Schema] = {
+    "facet": word(*(one.value for one in Facet)),
+    "code": {**TEXT, "description": "Ours, from a closed list."},
+    "field": TEXT,
+    "message": TEXT,
+    "fix": {**TEXT, "description": "The way out."},
+    "who": WHO,
+    "said_by": word(*Issue.Origin.values),
+    "marketplace_code": MAYBE,
+    "marketplace_message": MAYBE,
+    "allowed": {**many(TEXT), "nullable": True, "description": "The values it can have, where known."},
+    "times": {**COUNT, "description": "How often it was told."},
+    "first_seen_at": MOMENT,
+    "last_seen_at": MOMENT,
+    "closed_at": MOMENT,
+    "closed_because": {**word(*Issue.Closed.values, None), "nullable": True},
 }
-CONNECTION = _object(
+ISSUE = named("Issue", told(**_ISSUE))
+FACET = named(
+    "Facet",
     {
-        "name": TEXT,
-        "marketplace": TEXT,
-        "account": TEXT,
-        "status": _word(list(Connection.Status.values)),
-        "sync": _object(dict.fromkeys(("stock", "price", "orders", "content", "reconnect"), FLAG)),
-        "listings": _counts(list(Listing.State.values)),
-        "last_answer_at": MOMENT,
-        "last_problem": MAYBE,
-        "last_problem_at": MOMENT,
-    }
+        **told(
+            state=word("due", "sent", "confirmed", "refused", "waits_for_reconnect", "off"),
+            sent={**MAYBE, "description": "As it was last sent."},
+            confirmed={**MAYBE, "description": "As the marketplace took it."},
+            seen={**MAYBE, "description": "As the marketplace showed it last."},
+            received_at=MOMENT,
+            queued_at=MOMENT,
+            sent_at=MOMENT,
+            confirmed_at=MOMENT,
+            seen_at=MOMENT,
+            superseded={**COUNT, "description": "Values that were replaced before they were sent."},
+        ),
+        "nullable": True,
+    },
 )
-CONNECTIONS = _object({"connections": _list(CONNECTION)})
-LISTING = _object(
-    {
-        "sku": TEXT,
-        "product_sku": TEXT,
-        "connection": TEXT,
-        "state": _word(list(Listing.State.values)),
-        "state_at": MOMENT,
-        "mode": _word(list(Listing.Mode.values)),
-        "code": MAYBE,
-        "url": MAYBE,
-        "load": {"type": "integer", "nullable": True},
-        "corrected_at": MOMENT,
+CONNECTION = named(
+    "Connection",
+    told(
+        name=TEXT,
+        marketplace={**TEXT, "description": "The marketplace's key."},
+        account={**TEXT, "description": "The account's own number at the marketplace."},
+        status=word(*Connection.Status.values),
+        sync={
+            **told(**dict.fromkeys(("stock", "price", "orders", "content", "reconnect"), FLAG)),
+            "description": "What follows by itself.",
+        },
+        listings=_counts(Listing.State.values),
+        last_answer_at=MOMENT,
+        last_problem=MAYBE,
+        last_problem_at=MOMENT,
+    ),
+)
+CONNECTIONS = told(connections=many(CONNECTION))
+LISTING = named(
+    "Listing",
+    told(
+        sku=SKU,
+        product_sku=TEXT,
+        connection=NAME,
+        state=word(*Listing.State.values),
+        state_at=MOMENT,
+        mode=word(*Listing.Mode.values),
+        code={**MAYBE, "description": "Its number at the marketplace."},
+        url={**MAYBE, "description": "Its page at the marketplace."},
+        load={**COUNT, "nullable": True, "description": "The load it was last sent in."},
+        corrected_at={**MOMENT, "description": "When the ERP corrected every known error."},
         **{facet.value: FACET for facet in Facet},
-        "issues": _list(ISSUE),
-    }
+        issues=many(ISSUE),
+    ),
 )
-LISTING_PAGE = _object({"listings": _list(LISTING), "next": MAYBE})
-LOAD = _object(
-    {
-        "number": {"type": "integer"},
-        "action": _word(list(Load.Action.values)),
-        "connection": TEXT,
-        "started_by": _word(list(Load.Origin.values)),
-        "state": _word(list(Load.State.values)),
-        "total": COUNT,
-        "items": _counts(list(LoadItem.State.values)),
-        "created_at": MOMENT,
-        "first_sent_at": MOMENT,
-        "finished_at": MOMENT,
-    }
-)
-LOAD_PAGE = _object({"loads": _list(LOAD), "next": MAYBE})
-NEW_LOAD = _object(
-    {
-        "load": _object(
-            {
-                "connection": {**TEXT, "description": "The connection's name."},
-                "action": _word(list(Load.Action.values)),
-                "skus": {
-                    **_list(TEXT),
+LISTING_PAGE = told(listings=many(LISTING), next=NEXT)
+_LOAD: dict[str, Schema] = {
+    "number": COUNT,
+    "action": word(*Load.Action.values),
+    "connection": NAME,
+    "started_by": word(*Load.Origin.values),
+    "state": word(*Load.State.values),
+    "total": COUNT,
+    "items": {**_counts(LoadItem.State.values), "description": "Counted by state."},
+    "created_at": MOMENT,
+    "first_sent_at": MOMENT,
+    "finished_at": MOMENT,
+}
+LOAD = named("Load", told(**_LOAD))
+LOAD_PAGE = told(loads=many(LOAD), next=NEXT)
+NEW_LOAD = json_body(
+    told(
+        load=named(
+            "NewLoad",
+            taken(
+                "connection",
+                "action",
+                connection=NAME,
+                action=word(*Load.Action.values),
+                skus={
+                    **many({**TEXT, "maxLength": 100}),
                     "maxItems": 10_000,
                     "description": "SKUs of products (all their variations) or of variations.",
                 },
-                "all": {**FLAG, "description": "Every product, or every listing of the connection."},
-                "corrected_of": {
+                all={**FLAG, "description": "Every product, or every listing of the connection."},
+                corrected_of={
                     "type": "integer",
                     "minimum": 1,
                     "description": "Reconnect only: the corrected listings of the load with this number.",
                 },
-            },
-            "connection",
-            "action",
+            ),
         )
-    }
+    )
 )
-STARTED = {
-    **LOAD,
-    "properties": {**LOAD["properties"], "unknown_skus": _list(TEXT)},
-    "required": [*LOAD["required"], "unknown_skus"],
-}
-ITEM = _object(
-    {"sku": TEXT, "state": _word(list(LoadItem.State.values)), "updated_at": MOMENT, "issues": _list(ISSUE)}
+UNKNOWN_SKUS = {**many(TEXT), "description": "SKUs that mean nothing here; the others were sent."}
+STARTED = named("StartedLoad", told(**_LOAD, unknown_skus=UNKNOWN_SKUS))
+ITEM = named(
+    "LoadItem",
+    told(sku=SKU, state=word(*LoadItem.State.values), updated_at=MOMENT, issues=many(ISSUE)),
 )
-ITEM_PAGE = _object({"items": _list(ITEM), "next": MAYBE})
-ISSUE_OF_LISTING = {
-    **ISSUE,
-    "properties": {"sku": TEXT, "connection": TEXT, **ISSUE["properties"]},
-    "required": ["sku", "connection", *ISSUE["required"]],
-}
-ISSUE_PAGE = _object({"issues": _list(ISSUE_OF_LISTING), "next": MAYBE})
-CAUSES = _object(
-    {
-        "causes": _list(
-            _object(
-                {
-                    "code": TEXT,
-                    "field": TEXT,
-                    "marketplace_code": MAYBE,
-                    "message": TEXT,
-                    "fix": TEXT,
-                    "who": _word(["erp", "seller", "marketplace"]),
-                    "listings": COUNT,
-                    "example_skus": _list(TEXT),
-                }
-            )
+ITEM_PAGE = told(items=many(ITEM), next=NEXT)
+ISSUE_PAGE = told(issues=many(named("IssueOfListing", told(sku=SKU, connection=NAME, **_ISSUE))), next=NEXT)
+CAUSES = told(
+    causes=many(
+        named(
+            "Cause",
+            told(
+                code={**TEXT, "description": "Ours, from a closed list."},
+                field=TEXT,
+                marketplace_code=MAYBE,
+                message=TEXT,
+                fix=TEXT,
+                who=WHO,
+                listings=COUNT,
+                example_skus=many(TEXT),
+            ),
         )
-    }
+    )
 )

@@ -199,7 +199,7 @@ class LoadsView(WalkedView):
             "number of an earlier load whose errors were corrected. SKUs that are unknown, or not listed "
             "where a listing is needed, are named in `unknown_skus`; the others are sent."
         ),
-        request={"application/json": docs.NEW_LOAD},
+        request=docs.NEW_LOAD,
         responses={201: docs.STARTED, **errors(400, 404, 422)},
     )
     def post(self, request: Request) -> Response:

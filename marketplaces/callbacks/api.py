@@ -127,7 +127,7 @@ class WebhookView(SellerView):
     """One address."""
 
     @extend_schema(
-        operation_id="webhooks_change",
+        operation_id="webhooks_update",
         summary="Change a webhook",
         description="What is not sent stays. What waits is tried at once.",
         parameters=[ID],
@@ -162,7 +162,7 @@ class TestView(SellerView):
         description="Tried once, at once. Read its result among the deliveries.",
         parameters=[ID],
         request=None,
-        responses={202: schema.Call, **errors(404, 422)},
+        responses={202: schema.WebhookCall, **errors(404, 422)},
     )
     def post(self, request: Request, id: str) -> Response:
         """Owe a ping."""
@@ -179,7 +179,7 @@ class DeliveriesView(WalkedView):
         operation_id="webhooks_deliveries",
         summary="List a webhook's calls",
         parameters=[ID, OpenApiParameter("state", str, enum=Delivery.State.values), *WALK],
-        responses={200: schema.Calls, **errors(400, 404)},
+        responses={200: schema.WebhookCalls, **errors(400, 404)},
     )
     def get(self, request: Request, id: str) -> Response:
         """List calls, newest first."""
@@ -203,7 +203,7 @@ class ReplayView(SellerView):
         description="Delivered or given up, under the same id; ahead of what happened later.",
         parameters=[ID, DELIVERY_ID],
         request=None,
-        responses={202: schema.Call, **errors(404)},
+        responses={202: schema.WebhookCall, **errors(404)},
     )
     def post(self, request: Request, id: str, delivery_id: str) -> Response:
         """Owe a call again."""

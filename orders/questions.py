@@ -94,7 +94,7 @@ class QuestionsView(WalkedView):
         summary="List questions, newest first",
         parameters=[
             OpenApiParameter("status", str, enum=Question.Status.values),
-            OpenApiParameter("platform", str),
+            OpenApiParameter("platform", str, description="The channel."),
             *WALK,
         ],
         responses={200: told(questions=many(SHOWN), next=NEXT), **errors(400)},

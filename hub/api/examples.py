@@ -16,6 +16,9 @@ from typing import Any
 from django.utils.functional import lazy
 from django.utils.translation import gettext
 
+NOWHERE = "NAO-EXISTE"
+"""A code nobody has, in examples of what is not found."""
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -44,6 +47,11 @@ def example_of(view: type, operation_id: str) -> Example:
 def said(sentence: str, **params: Any) -> Any:
     """Return a sentence of the API's, translated and filled in when it is asked for."""
     return _said(sentence, params)
+
+
+def missing(*names: str) -> Any:
+    """Return the sentence about fields that were not sent."""
+    return said("Required fields: %(fields)s", fields=", ".join(names))
 
 
 _said = lazy(lambda sentence, params: gettext(sentence) % params, str)

@@ -258,8 +258,8 @@ CATEGORY = named(
     ),
 )
 FILTERS = [
-    OpenApiParameter("error_category_code", str),
-    OpenApiParameter("entity_id", str),
+    OpenApiParameter("error_category_code", str, description="From the categories."),
+    OpenApiParameter("entity_id", str, description="A SKU, or an order's code."),
     OpenApiParameter("offset", int, description=f"Entries to pass over, in steps of {PAGE}."),
 ]
 

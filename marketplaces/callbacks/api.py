@@ -104,7 +104,7 @@ class WebhooksView(SellerView):
         operation_id="webhooks_create",
         summary="Be called when something happens",
         description=f"The answer holds the secret, this one time. {CALLED}",
-        request=schema.WebhookIn,
+        request=schema.NewWebhookBody,
         responses={201: schema.WebhookWithSecret, **errors(400, 422)},
     )
     def post(self, request: Request) -> Response:
@@ -131,7 +131,7 @@ class WebhookView(SellerView):
         summary="Change a webhook",
         description="What is not sent stays. What waits is tried at once.",
         parameters=[ID],
-        request=schema.WebhookChange,
+        request=schema.WebhookChangeBody,
         responses={200: schema.Webhook, **errors(400, 404, 422)},
     )
     def put(self, request: Request, id: str) -> Response:

@@ -14,22 +14,32 @@ def _moment() -> s.DateTimeField:
     return s.DateTimeField(allow_null=True)
 
 
-class WebhookIn(s.Serializer[Any]):
-    url = s.URLField(max_length=500, help_text="https.")
-    events = s.ListField(child=s.ChoiceField([(one, one) for one in SUBSCRIBABLE]))
-    active = s.BooleanField(required=False, default=True)
+def _events(**options: Any) -> s.ListField:
+    return s.ListField(child=s.ChoiceField([(one, one) for one in SUBSCRIBABLE]), **options)
 
 
-class WebhookChange(s.Serializer[Any]):
-    url = s.URLField(max_length=500, required=False)
-    events = s.ListField(child=s.ChoiceField([(one, one) for one in SUBSCRIBABLE]), required=False)
-    active = s.BooleanField(required=False)
+class NewWebhookBody(s.Serializer[Any]):
+    class NewWebhook(s.Serializer[Any]):
+        url = s.URLField(max_length=500, help_text="https.")
+        events = _events(min_length=1)
+        active = s.BooleanField(required=False, default=True)
+
+    webhook = NewWebhook()
+
+
+class WebhookChangeBody(s.Serializer[Any]):
+    class WebhookChange(s.Serializer[Any]):
+        url = s.URLField(max_length=500, required=False)
+        events = _events(min_length=1, required=False)
+        active = s.BooleanField(required=False)
+
+    webhook = WebhookChange()
 
 
 class Webhook(s.Serializer[Any]):
     id = s.UUIDField()
     url = s.URLField()
-    events = s.ListField(child=s.ChoiceField([(one, one) for one in SUBSCRIBABLE]))
+    events = _events()
     active = s.BooleanField()
     created_at = s.DateTimeField()
     failures = s.IntegerField(help_text="In a row; 0 when all is well.")

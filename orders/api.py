@@ -14,9 +14,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hub.api.errors import Malformed
-from hub.api.paging import MAX_PER_PAGE, page_of
+from hub.api.paging import page_of
 from hub.api.parsing import JSONBodyParser, unwrap
-from hub.api.schema import errors, in_path, nothing
+from hub.api.schema import PAGING, errors, in_path, nothing
 from hub.api.views import SellerView, done
 from hub.refusals import Refusal, Unknown
 from marketplaces.contract import InvoiceNote
@@ -40,8 +40,7 @@ class OrdersView(SellerView):
         summary="List orders, newest first",
         description="To take orders in, use the queue: the list may be changing under your pages.",
         parameters=[
-            OpenApiParameter("page", int, description="From 1; only the first 10,000 rows."),
-            OpenApiParameter("per_page", int, description=f"At most {MAX_PER_PAGE}; more is cut."),
+            *PAGING,
             _filter("filters[statuses][]", "A status code or type; may be repeated."),
             _filter("filters[sale_system]", "A channel; may be repeated."),
             _filter("filters[sync_status][]", "SYNCED, NOT_SYNCED or ERROR; may be repeated."),

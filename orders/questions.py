@@ -24,6 +24,7 @@ from hub.api.schema import (
     MOMENT,
     NEXT,
     TEXT,
+    WALK,
     Schema,
     errors,
     json_body,
@@ -36,7 +37,7 @@ from hub.api.schema import (
 )
 from hub.api.views import SellerView, done
 from hub.refusals import Incomplete, Refusal, Unknown, required_fields
-from marketplaces.api.views import WALK, WalkedView, one_of
+from marketplaces.api.views import WalkedView, one_of
 from orders.models import Question
 from orders.wire import moment
 

@@ -153,7 +153,7 @@ class ReplayView(StepView):
             "By their codes, parked ones too; or all that came in, changed, were taken or parked since a "
             "moment, as after an ERP was set back to a backup."
         ),
-        request=schema.ReplayBody,
+        request=schema.REPLAY,
         responses={200: schema.ReplayedSchema, **errors(400, 422)},
     )
     def post(self, request: Request) -> Response:

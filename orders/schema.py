@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers as s
 
+from hub.api.schema import TEXT, json_body, many, named, taken
 from orders import flow
 from orders.models import Order
 
@@ -263,7 +264,9 @@ class ExceptionBody(StatusBody):
 
 
 class ExportedBody(s.Serializer[Any]):
-    exported = s.BooleanField(help_text="false puts the order into the queue again.")
+    exported = s.BooleanField(
+        required=False, default=True, help_text="false puts the order into the queue again."
+    )
 
 
 HIDE_SECONDS: dict[str, Any] = {"required": False, "min_value": 10, "max_value": 43_200}
@@ -287,7 +290,7 @@ class HeldBody(s.Serializer[Any]):
 
 
 class ExtendBody(HeldBody):
-    hide_seconds = s.IntegerField(**HIDE_SECONDS, help_text="Counted from now.")
+    hide_seconds = s.IntegerField(**{**HIDE_SECONDS, "required": True}, help_text="Counted from now.")
 
 
 class FailuresBody(s.Serializer[Any]):
@@ -297,11 +300,18 @@ class FailuresBody(s.Serializer[Any]):
     failures = FailedOrder(many=True)
 
 
-class ReplayBody(s.Serializer[Any]):
-    """Codes, or a moment."""
-
-    codes = s.ListField(child=s.CharField(), max_length=1000, required=False)
-    since = s.CharField(required=False, help_text="dd/mm/yyyy or ISO 8601.")
+REPLAY = json_body(
+    named(
+        "Replay",
+        {
+            **taken(
+                codes={**many(TEXT), "maxItems": 1000, "description": "Orders, parked ones too."},
+                since={**TEXT, "minLength": 1, "description": "dd/mm/yyyy or ISO 8601."},
+            ),
+            "anyOf": [{"required": ["codes"]}, {"required": ["since"]}],
+        },
+    )
+)
 
 
 class ReplayedSchema(s.Serializer[Any]):
@@ -370,7 +380,7 @@ class NewAddressSchema(s.Serializer[Any]):
 class NewPaymentSchema(s.Serializer[Any]):
     method = s.CharField(required=False, max_length=60, help_text="CREDIT_CARD, BOLETO, PIX ...")
     description = _text(required=False, max_length=255)
-    parcels = s.IntegerField(required=False, min_value=1, max_value=999)
+    parcels = s.IntegerField(required=False, min_value=0, max_value=999, help_text="0 counts as 1.")
     value = s.FloatField(required=False, min_value=0)
 
 
@@ -383,7 +393,7 @@ class NewTestOrderBody(s.Serializer[Any]):
             special_price = s.FloatField(required=False, min_value=0)
 
         channel = s.CharField(min_length=1, max_length=80)
-        items = NewTestItem(many=True)
+        items = s.ListField(child=NewTestItem(), min_length=1)
         customer = NewCustomerSchema(required=False)
         billing_address = NewAddressSchema(required=False)
         shipping_address = NewAddressSchema(required=False)

@@ -31,6 +31,10 @@ CATEGORY = named(
         name={**TEXT, "minLength": 1, "maxLength": 2_000, "description": "The whole path, joined by >."},
     ),
 )
+_OF_PRODUCT: Schema = {
+    **taken("code", **{**CATEGORY["properties"], "name": {**TEXT, "maxLength": 2_000, "nullable": True}}),
+    "description": "A category that is new is made; one without a name is called by its code.",
+}
 CATEGORY_CHANGE = named("CategoryChange", told(name={**TEXT, "minLength": 1, "maxLength": 2_000}))
 _ATTRIBUTE: dict[str, Schema] = {
     "label": {**TEXT, "maxLength": 255, "description": "What people read."},
@@ -61,10 +65,15 @@ _PRODUCT_FIELDS = {
     "qty": {**QTY.schema, "description": "Of a simple product; else the sum of its variations."},
     "categories": many(CATEGORY),
 }
-_PRODUCT_SENT = {**_PRODUCT_FIELDS, "variations": many(VARIATION)}
-PRODUCT = named("NewProduct", taken("sku", "name", sku=SKU, **_PRODUCT_SENT))
+_PRODUCT_SENT = {
+    **_PRODUCT_FIELDS,
+    "categories": many(named("ProductCategory", _OF_PRODUCT)),
+    "variations": many(VARIATION),
+}
+_NAME_OF_NEW: Schema = {**PRODUCT_FIELDS["name"].schema, "description": "Needed while the SKU is new."}
+PRODUCT = named("NewProduct", taken("sku", **{"sku": SKU, **_PRODUCT_SENT, "name": _NAME_OF_NEW}))
 PRODUCT_CHANGE = named("ProductChange", taken(**_PRODUCT_SENT))
-PRODUCT_ITEM = named("BulkProduct", {**taken("sku", sku=SKU, **_PRODUCT_SENT), "additionalProperties": False})
+PRODUCT_ITEM = named("BulkProduct", {**PRODUCT, "additionalProperties": False})
 PRODUCT_SHOWN = named(
     "Product",
     told(
@@ -76,6 +85,14 @@ PRODUCT_SHOWN = named(
         associations={**many(ASSOCIATION), "description": "Where it is published; empty where nowhere."},
     ),
 )
+FILTERS: dict[str, Schema] = {
+    "sku": {**SKU, "minLength": 0, "description": "Exactly this SKU."},
+    "name": {**TEXT, "description": "A part of the name."},
+    "status": PRODUCT_FIELDS["status"].schema,
+    "qty_from": QTY.schema,
+    "qty_to": QTY.schema,
+    "categories": {**TEXT, "description": "Category codes, separated by commas."},
+}
 PRODUCT_PAGE = told(products=many(PRODUCT_SHOWN), total=COUNT, next=NEXT)
 VARIATION_SHOWN = told(variation=_VARIATION_SHOWN, product=told(sku=SKU))
 STOCK_ITEM = named(

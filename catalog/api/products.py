@@ -18,7 +18,7 @@ from catalog.models import Product, Variation
 from catalog.structure import Mode
 from hub.api.paging import MAX_PER_PAGE, open_cursor, page_of, seal_cursor
 from hub.api.parsing import unwrap
-from hub.api.schema import errors, in_path, nothing
+from hub.api.schema import PAGING, WALK, errors, in_path, nothing
 from hub.api.views import SellerView, done
 from hub.refusals import Unknown
 
@@ -34,11 +34,13 @@ IGNORED = OpenApiParameter(
     description="Fields sent in vain, because the hub does not know them; only where there are some.",
     response=[201, 204],
 )
-PAGING = [
-    OpenApiParameter("page", int, description="From 1; only the first 10,000 rows."),
-    OpenApiParameter("per_page", int, description=f"At most {MAX_PER_PAGE}; more is cut."),
-    OpenApiParameter("cursor", str, description="From `next`; filters and page size are kept inside."),
-    *(OpenApiParameter(name, str, description="Also `filters[...]`.") for name in filters.NAMES),
+LISTING = [
+    *PAGING,
+    WALK[1],
+    *(
+        OpenApiParameter(name, docs.FILTERS[name], description=f"Also `filters[{name}]`.")
+        for name in filters.NAMES
+    ),
 ]
 
 
@@ -47,7 +49,7 @@ class ProductsView(SellerView):
 
     @extend_schema(
         operation_id="products_list",
-        parameters=PAGING,
+        parameters=LISTING,
         responses={200: docs.PRODUCT_PAGE, **errors(400)},
     )
     def get(self, request: Request) -> Response:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,9 +14,22 @@ from catalog import stores
 from catalog.api import docs
 from catalog.models import Store, StoreStock, Variation
 from catalog.values import DAYS, QTY
-from hub.api.paging import MAX_PER_PAGE, page_of
+from hub.api.paging import page_of
 from hub.api.parsing import unwrap
-from hub.api.schema import COUNT, FLAG, TEXT, Schema, errors, in_path, many, named, nothing, taken, told
+from hub.api.schema import (
+    COUNT,
+    FLAG,
+    PAGING,
+    TEXT,
+    Schema,
+    errors,
+    in_path,
+    many,
+    named,
+    nothing,
+    taken,
+    told,
+)
 from hub.api.views import SellerView, done
 
 _CODE: Schema = {**TEXT, "minLength": 1, "maxLength": stores.CODE_LENGTH}
@@ -28,7 +41,13 @@ _ADDRESS: Schema = {
 }
 STORE = named("NewStore", taken("code", "name", code=_CODE, name=_NAME, address=_ADDRESS))
 STORE_SHOWN = named("Store", told(code=_CODE, name=_NAME, address=_ADDRESS, default=FLAG))
-SKU = named("NewStoreSku", taken("code", "qty", code=docs.SKU, qty=QTY.schema, cross_docking=DAYS.schema))
+SKU = named(
+    "NewStoreSku",
+    {
+        **taken("code", code=docs.SKU, qty=QTY.schema, cross_docking=DAYS.schema),
+        "anyOf": [{"required": ["qty"]}, {"required": ["cross_docking"]}],
+    },
+)
 SKU_SHOWN = named("StoreSku", told(code=docs.SKU, qty=QTY.schema, cross_docking=DAYS.schema))
 
 
@@ -74,8 +93,7 @@ class StoreSkusView(SellerView):
         summary="List what a store has",
         parameters=[
             in_path("code", "The store's code."),
-            OpenApiParameter("page", int, description="From 1; only the first 10,000 rows."),
-            OpenApiParameter("per_page", int, description=f"At most {MAX_PER_PAGE}; more is cut."),
+            *PAGING,
         ],
         responses={200: told(skus=many(SKU_SHOWN), total=COUNT), **errors(400, 404)},
     )

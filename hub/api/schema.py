@@ -22,6 +22,7 @@ from hub.api import limits
 from hub.api.description import tag_of
 from hub.api.endpoints import group_of
 from hub.api.examples import Example, example_of, said
+from hub.api.paging import DEEPEST_ROW, MAX_PER_PAGE
 from hub.api.views import SellerView
 
 Endpoint = tuple[str, str, str, Callable[..., Any]]
@@ -60,6 +61,11 @@ def many(of: Schema) -> Schema:
     return {"type": "array", "items": of}
 
 
+def some(of: Schema, most: int | None = None) -> Schema:
+    """Describe a list that is not empty."""
+    return {**many(of), "minItems": 1, **({"maxItems": most} if most else {})}
+
+
 def word(*allowed: str | None) -> Schema:
     """Describe a word of a closed list."""
     return {"type": "string", "enum": list(allowed)}
@@ -69,6 +75,21 @@ def json_body(schema: Schema) -> dict[str, Schema]:
     """Describe a body of JSON."""
     return {"application/json": schema}
 
+
+PAGING = [
+    OpenApiParameter(
+        "page",
+        {"type": "integer", "minimum": 1},
+        description=f"From 1; only the first {DEEPEST_ROW:,} rows.",
+    ),
+    OpenApiParameter(
+        "per_page", {"type": "integer", "minimum": 1}, description=f"At most {MAX_PER_PAGE}; more is cut."
+    ),
+]
+WALK = [
+    PAGING[1],
+    OpenApiParameter("cursor", str, description="From `next`; filters and page size are kept inside."),
+]
 
 ERROR = named("Error", told(error={**TEXT, "description": "A sentence for people."}))
 DESCRIPTIONS = {
@@ -160,6 +181,10 @@ class HubSchema(AutoSchema):  # type: ignore[misc]
         """Name a shape after what it describes."""
         return str(super().get_serializer_name(serializer, direction)).removesuffix("Schema")
 
+    def map_parsers(self) -> list[str]:
+        """Name the form of bodies; the parser takes any Content-Type, as clients forget theirs."""
+        return ["application/json"]
+
     def get_operation(self, *args: Any) -> Any:
         """Describe the operation whole."""
         operation = super().get_operation(*args)
@@ -188,6 +213,9 @@ class HubSchema(AutoSchema):  # type: ignore[misc]
         )
 
     def _add_bodies(self, operation: Schema, example: Example) -> None:
+        if "requestBody" in operation:
+            shapes = [one["schema"] for one in operation["requestBody"]["content"].values()]
+            operation["requestBody"]["required"] = all(map(self._must_be_sent, shapes))
         if example.bodies:
             (first, *_others) = operation["requestBody"]["content"].values()
             first["examples"] = {
@@ -197,6 +225,11 @@ class HubSchema(AutoSchema):  # type: ignore[misc]
             content = answer.get("content", {}).get("application/json")
             if status.startswith("2") and content and example.answer is not None:
                 content["example"] = example.answer
+
+    def _must_be_sent(self, shape: Schema) -> bool:
+        if "$ref" in shape:
+            shape = self.registry[shape["$ref"].rsplit("/")[-1], ResolvedComponent.SCHEMA].schema
+        return bool(shape.get("required") or shape.get("anyOf"))
 
     def _add_limit(self, operation: Schema) -> None:
         if not self.limit:

@@ -124,17 +124,16 @@ NEW_LOAD = json_body(
             taken(
                 "connection",
                 "action",
-                connection=NAME,
+                connection={**NAME, "minLength": 1, "maxLength": 80},
                 action=word(*Load.Action.values),
                 skus={
-                    **many({**TEXT, "maxLength": 100}),
+                    **many({**TEXT, "minLength": 1, "maxLength": 100}),
                     "maxItems": 10_000,
                     "description": "SKUs of products (all their variations) or of variations.",
                 },
                 all={**FLAG, "description": "Every product, or every listing of the connection."},
                 corrected_of={
-                    "type": "integer",
-                    "minimum": 1,
+                    **COUNT,
                     "description": "Reconnect only: the corrected listings of the load with this number.",
                 },
             ),

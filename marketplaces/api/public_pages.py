@@ -12,10 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from catalog.models import Variation
-from hub.api.schema import NEXT, TEXT, errors, in_path, many, named, told
+from hub.api.schema import NEXT, TEXT, WALK, errors, in_path, many, named, told
 from hub.refusals import Unknown
 from marketplaces.api import docs
-from marketplaces.api.views import WALK, WalkedView
+from marketplaces.api.views import WalkedView
 from marketplaces.models import Listing
 
 URLS = many(

@@ -15,7 +15,7 @@ from catalog.api.stores import StoresView
 from catalog.models import Variation
 from hub.api.authentication import ApiKeyAuthentication, identify
 from hub.api.errors import Malformed
-from hub.api.schema import TEXT, errors, json_body, many, told, word
+from hub.api.schema import TEXT, errors, json_body, some, told, word
 from hub.api.tokens import BearerAuthentication, issue
 from hub.api.views import SellerView
 from hub.refusals import Incomplete, Refusal, Unknown, required_fields
@@ -59,7 +59,12 @@ class AuthView(APIView):
         operation_id="auth",
         summary="Get a token for the Rehub calls",
         description="Valid for six hours: `Authorization: Bearer <token>`.",
-        request=json_body(told(user_email={**TEXT, "maxLength": 254}, api_key={**TEXT, "maxLength": 500})),
+        request=json_body(
+            told(
+                user_email={**TEXT, "minLength": 1, "maxLength": 254},
+                api_key={**TEXT, "minLength": 1, "maxLength": 500},
+            )
+        ),
         responses={200: told(token=TEXT), **errors(400, 422)},
     )
     def post(self, request: Request) -> Response:
@@ -92,7 +97,7 @@ class ProductActionsView(SellerView):
         ),
         request=json_body(
             told(
-                skus={**many({**TEXT, "minLength": 1, "maxLength": 100}), "minItems": 1, "maxItems": 10_000},
+                skus=some({**TEXT, "minLength": 1, "maxLength": 100}, 10_000),
                 sale_system={
                     **TEXT,
                     "minLength": 1,

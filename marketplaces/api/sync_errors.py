@@ -33,6 +33,7 @@ from hub.api.schema import (
     many,
     named,
     nothing,
+    some,
     taken,
     told,
     word,
@@ -233,7 +234,7 @@ ERROR_PAGES = {
 }
 IGNORE = json_body(
     told(
-        errors=many(
+        errors=some(
             named(
                 "IgnoredError",
                 taken(
@@ -260,7 +261,11 @@ CATEGORY = named(
 FILTERS = [
     OpenApiParameter("error_category_code", str, description="From the categories."),
     OpenApiParameter("entity_id", str, description="A SKU, or an order's code."),
-    OpenApiParameter("offset", int, description=f"Entries to pass over, in steps of {PAGE}."),
+    OpenApiParameter(
+        "offset",
+        {**COUNT, "maximum": DEEPEST_ROW - PAGE},
+        description=f"Entries to pass over, in steps of {PAGE}.",
+    ),
 ]
 
 

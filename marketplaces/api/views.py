@@ -14,9 +14,9 @@ from rest_framework.response import Response
 from catalog import values
 from catalog.models import Variation
 from hub.api.errors import Malformed
-from hub.api.paging import MAX_PER_PAGE, open_cursor, page_of, seal_cursor
+from hub.api.paging import open_cursor, page_of, seal_cursor
 from hub.api.parsing import unwrap
-from hub.api.schema import errors, in_path
+from hub.api.schema import WALK, errors, in_path
 from hub.api.views import SellerView
 from hub.refusals import Incomplete, Refusal, Unknown, required_fields
 from marketplaces import services
@@ -26,10 +26,6 @@ from marketplaces.models import Connection, Issue, Listing, Load, LoadItem
 
 Row = TypeVar("Row", bound=Model)
 MOST_SKUS = 10_000
-WALK = [
-    OpenApiParameter("per_page", int, description=f"At most {MAX_PER_PAGE}; more is cut."),
-    OpenApiParameter("cursor", str, description="From `next`; the filters are kept inside."),
-]
 OF_CONNECTION = OpenApiParameter("connection", str, description="The connection's name.")
 
 

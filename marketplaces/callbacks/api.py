@@ -15,11 +15,11 @@ from rest_framework.response import Response
 
 from catalog import values
 from hub.api.parsing import unwrap
-from hub.api.schema import errors, nothing
+from hub.api.schema import WALK, errors, nothing
 from hub.api.views import SellerView, done
 from hub.refusals import Incomplete, Refusal, Unknown, required_fields
 from marketplaces.api.shapes import moment
-from marketplaces.api.views import WALK, WalkedView, one_of
+from marketplaces.api.views import WalkedView, one_of
 from marketplaces.callbacks import schema, services
 from marketplaces.callbacks.models import Delivery, Subscription
 

@@ -10,13 +10,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from catalog import values
-from hub.api.paging import MAX_PER_PAGE, page_of
+from hub.api.paging import page_of
 from hub.api.parsing import unwrap
 from hub.api.schema import (
     COUNT,
     MAYBE,
     MOMENT,
     NUMBER,
+    PAGING,
     TEXT,
     Schema,
     errors,
@@ -24,6 +25,7 @@ from hub.api.schema import (
     many,
     named,
     nothing,
+    some,
     taken,
     told,
     word,
@@ -35,10 +37,6 @@ from orders.filters import chosen
 from orders.freight import quotes, rates
 from orders.freight.models import LAST_ZIP, FreightQuote, FreightRate
 
-PAGING = [
-    OpenApiParameter("page", int, description="From 1; only the first 10,000 rows."),
-    OpenApiParameter("per_page", int, description=f"At most {MAX_PER_PAGE}; more is cut."),
-]
 ID = OpenApiParameter("number", str, OpenApiParameter.PATH, description="The line's id.")
 
 
@@ -56,11 +54,7 @@ _ASKED = taken(
     "destinationZip",
     "volumes",
     destinationZip={"type": "integer", "minimum": 1, "maximum": LAST_ZIP, "description": "The CEP."},
-    volumes={
-        **many(named("NewFreightVolume", taken("sku", **_VOLUME))),
-        "minItems": 1,
-        "maxItems": quotes.MOST_VOLUMES,
-    },
+    volumes=some(named("NewFreightVolume", taken("sku", **_VOLUME)), quotes.MOST_VOLUMES),
     saleSystem={**TEXT, "maxLength": 80, "description": "The channel."},
 )
 _DAYS = {name: {**COUNT, "description": "Days."} for name in ("total", "transit", "expedition")}

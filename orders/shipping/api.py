@@ -28,6 +28,7 @@ from hub.api.schema import (
     json_body,
     many,
     named,
+    some,
     told,
     word,
 )
@@ -50,12 +51,16 @@ UNGROUPED = "Plp {} desagrupada com sucesso."
 
 CARRIER = word(*Plp.Type.values)
 MESSAGE = told(message={**TEXT, "description": "Clients take the list's number from it."})
-OFFSET = OpenApiParameter("offset", int, description=f"The page, from 1; {PAGE} rows each.")
-PLP_ID = OpenApiParameter("plp_id", str, description="The list's number.")
+OFFSET = OpenApiParameter(
+    "offset", {**COUNT, "maximum": DEEPEST_ROW // PAGE}, description=f"The page, from 1; {PAGE} rows each."
+)
+PLP_ID = OpenApiParameter(
+    "plp_id", {**TEXT, "minLength": 1, "maxLength": 100}, required=True, description="The list's number."
+)
 
 
-_CODE: Schema = {**TEXT, "minLength": 1, "maxLength": 200}
-CODES: Schema = {**many(_CODE), "minItems": 1, "description": "Remote codes."}
+_CODE: Schema = {**TEXT, "minLength": 1, "maxLength": 200, "description": "A remote code."}
+
 _ORDER: dict[str, Schema] = {
     "code": {**TEXT, "description": "The remote code."},
     "customer": TEXT,
@@ -220,7 +225,7 @@ class PlpsView(SellerView):
             f"At most {plps.MOST_ORDERS} orders, of one carrier. An order that is in a PLP already is taken "
             "out of it and the call fails; the same call then succeeds."
         ),
-        request=json_body(told(order_remote_codes={**CODES, "maxItems": plps.MOST_ORDERS})),
+        request=json_body(told(order_remote_codes=some(_CODE, plps.MOST_ORDERS))),
         responses={201: MESSAGE, **errors(400, 404, 422)},
     )
     def post(self, request: Request) -> Response:
@@ -305,7 +310,7 @@ class ConfirmCollectionView(SellerView):
     @extend_schema(
         operation_id="shipments_confirm_collection",
         summary="Ask the carrier to pick orders up",
-        request=json_body(told(order_codes=CODES)),
+        request=json_body(told(order_codes=some(_CODE))),
         responses={201: MESSAGE, **errors(400, 404, 422)},
     )
     def post(self, request: Request) -> Response:
@@ -343,7 +348,7 @@ class PlpPaperView(PaperView):
         operation_id="shipments_view",
         summary="Get a PLP, or print its labels",
         description="Accept application/json for the document, application/pdf for the labels.",
-        parameters=[OpenApiParameter("plp_id", str, required=True, description="The list's number.")],
+        parameters=[PLP_ID],
         responses={**PAPERS, **errors(400, 404, 422)},
     )
     def get(self, request: Request) -> Response:

@@ -87,8 +87,10 @@ class LeaseView(StepView):
     )
     def post(self, request: Request) -> Response:
         body = self.body()
-        limit = values.whole("limit", body.get("limit", LEASE_LIMIT), LEASE_LIMIT)
-        leased = queue.lease(self.seller, limit or 1, _hide_seconds(body))
+        limit = values.whole("limit", body.get("limit"), LEASE_LIMIT)
+        if limit == 0:
+            raise Refusal(_("%(field)s: send a whole number from 1.") % {"field": "limit"})
+        leased = queue.lease(self.seller, limit or LEASE_LIMIT, _hide_seconds(body))
         orders = [one.order for one in leased]
         return Response(
             {

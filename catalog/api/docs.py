@@ -86,7 +86,7 @@ PRODUCT_SHOWN = named(
     ),
 )
 FILTERS: dict[str, Schema] = {
-    "sku": {**SKU, "minLength": 0, "description": "Exactly this SKU."},
+    "sku": {**TEXT, "description": "Exactly this SKU."},
     "name": {**TEXT, "description": "A part of the name."},
     "status": PRODUCT_FIELDS["status"].schema,
     "qty_from": QTY.schema,

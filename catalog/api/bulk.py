@@ -36,6 +36,7 @@ class BulkProductsView(SellerView):
 
     @extend_schema(
         operation_id="bulk_products",
+        summary="Create or update products in bulk",
         parameters=[OpenApiParameter("precheck", str, description='"no" leaves the verdicts out.')],
         request=docs.listed("products", docs.PRODUCT_ITEM),
         responses={200: docs.REPORT, **errors(400, 413, 415, 422)},
@@ -66,6 +67,7 @@ class BulkStockView(SellerView):
 
     @extend_schema(
         operation_id="bulk_stock",
+        summary="Set stock in bulk",
         request=docs.listed("items", docs.STOCK_ITEM),
         responses={200: docs.REPORT, **errors(400, 413, 415, 422)},
     )
@@ -81,6 +83,7 @@ class BulkPricesView(SellerView):
 
     @extend_schema(
         operation_id="bulk_prices",
+        summary="Set prices in bulk",
         request=docs.listed("items", docs.PRICE_ITEM),
         responses={200: docs.REPORT, **errors(400, 413, 415, 422)},
     )

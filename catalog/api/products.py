@@ -49,6 +49,7 @@ class ProductsView(SellerView):
 
     @extend_schema(
         operation_id="products_list",
+        summary="List products",
         parameters=LISTING,
         responses={200: docs.PRODUCT_PAGE, **errors(400)},
     )
@@ -88,6 +89,7 @@ class ProductsView(SellerView):
 
     @extend_schema(
         operation_id="products_create",
+        summary="Create or update a product",
         parameters=[IGNORED],
         request=docs.wrapped("product", docs.PRODUCT),
         responses={**nothing(201), **errors(400, 415, 422)},
@@ -106,6 +108,7 @@ class ProductView(SellerView):
 
     @extend_schema(
         operation_id="products_get",
+        summary="Show a product",
         parameters=[SKU],
         responses={200: docs.PRODUCT_SHOWN, **errors(404)},
     )
@@ -118,6 +121,7 @@ class ProductView(SellerView):
 
     @extend_schema(
         operation_id="products_update",
+        summary="Change a product",
         parameters=[SKU, IGNORED],
         request=docs.wrapped("product", docs.PRODUCT_CHANGE),
         responses={**nothing(204), **errors(400, 404, 415, 422)},
@@ -130,6 +134,7 @@ class ProductView(SellerView):
 
     @extend_schema(
         operation_id="products_delete",
+        summary="Delete a product",
         parameters=[SKU],
         request=None,
         responses={**nothing(204), **errors(404, 422)},
@@ -145,6 +150,7 @@ class ProductVariationsView(SellerView):
 
     @extend_schema(
         operation_id="products_variations_create",
+        summary="Add a variation to a product",
         parameters=[SKU, IGNORED],
         request=docs.wrapped("variation", docs.VARIATION),
         responses={**nothing(201), **errors(400, 404, 415, 422)},
@@ -162,6 +168,7 @@ class VariationView(SellerView):
 
     @extend_schema(
         operation_id="variations_get",
+        summary="Show a variation",
         parameters=[VARIATION_SKU],
         responses={200: docs.VARIATION_SHOWN, **errors(404)},
     )
@@ -178,6 +185,7 @@ class VariationView(SellerView):
 
     @extend_schema(
         operation_id="variations_update",
+        summary="Change a variation",
         parameters=[VARIATION_SKU, IGNORED],
         request=docs.wrapped("variation", docs.VARIATION_CHANGE),
         responses={**nothing(204), **errors(400, 404, 415, 422)},
@@ -190,6 +198,7 @@ class VariationView(SellerView):
 
     @extend_schema(
         operation_id="variations_delete",
+        summary="Delete a variation",
         parameters=[VARIATION_SKU],
         request=None,
         responses={**nothing(204), **errors(404, 422)},

@@ -46,12 +46,9 @@ def example_of(view: type, operation_id: str) -> Example:
 
 def said(sentence: str, **params: Any) -> Any:
     """Return a sentence of the API's, translated and filled in when it is asked for."""
-    return _said(sentence, params)
+    return lazy(lambda: gettext(sentence) % params, str)()
 
 
 def missing(*names: str) -> Any:
     """Return the sentence about fields that were not sent."""
     return said("Required fields: %(fields)s", fields=", ".join(names))
-
-
-_said = lazy(lambda sentence, params: gettext(sentence) % params, str)

@@ -170,7 +170,7 @@ def without_trailing_slash(endpoints: list[Endpoint]) -> list[Endpoint]:
     return [(path.rstrip("/") or "/", *rest) for path, *rest in endpoints]  # type: ignore[misc]
 
 
-class HubSchema(AutoSchema):  # type: ignore[misc]
+class HubSchema(AutoSchema):
     """One operation: what its view says of it, and what holds for all."""
 
     def get_tags(self) -> list[str]:
@@ -180,6 +180,15 @@ class HubSchema(AutoSchema):  # type: ignore[misc]
     def get_serializer_name(self, serializer: Any, direction: Any) -> str:
         """Name a shape after what it describes."""
         return str(super().get_serializer_name(serializer, direction)).removesuffix("Schema")
+
+    def get_summary(self) -> str:
+        """Head an operation by its method's docstring where the view gives no other heading."""
+        return str(super().get_description()).rstrip(".")
+
+    def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular's own
+        """Say more, where there is more than the heading."""
+        said = str(super().get_description())
+        return "" if said.rstrip(".") == self.get_summary() else said
 
     def map_parsers(self) -> list[str]:
         """Name the form of bodies; the parser takes any Content-Type, as clients forget theirs."""
@@ -295,7 +304,7 @@ class HubSchema(AutoSchema):  # type: ignore[misc]
         return self._component(ResolvedComponent.HEADER, *HEADERS[name])
 
     def _component(self, kind: str, name: str, schema: Schema) -> Schema:
-        component = ResolvedComponent(name, kind, schema=schema, object=name)
+        component = ResolvedComponent(name, kind, schema=schema, object=name)  # type: ignore[no-untyped-call]
         self.registry.register_on_missing(component)
         return dict(component.ref)
 
@@ -304,13 +313,13 @@ def _key(title: str) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in title.lower()).strip("-")
 
 
-class Generator(SchemaGenerator):  # type: ignore[misc]
+class Generator(SchemaGenerator):
     """The document is in English, whatever the reader's browser speaks; its examples are as the API's."""
 
     def get_schema(self, *args: Any, **kwargs: Any) -> Any:
         """Return the whole document."""
         with override("en"):
-            return super().get_schema(*args, **kwargs)
+            return super().get_schema(*args, **kwargs)  # type: ignore[no-untyped-call]
 
 
 def with_components(result: Schema, generator: Any, **kwargs: Any) -> Schema:

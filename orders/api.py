@@ -16,7 +16,8 @@ from rest_framework.response import Response
 from hub.api.errors import Malformed
 from hub.api.paging import page_of
 from hub.api.parsing import JSONBodyParser, unwrap
-from hub.api.schema import PAGING, errors, in_path, nothing
+from hub.api.schema import errors, in_path, nothing
+from hub.api.shapes import PAGING
 from hub.api.views import SellerView, done
 from hub.refusals import Refusal, Unknown
 from marketplaces.contract import InvoiceNote

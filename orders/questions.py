@@ -19,22 +19,8 @@ from rest_framework.response import Response
 
 from catalog import values
 from hub.api.parsing import unwrap
-from hub.api.schema import (
-    MAYBE,
-    MOMENT,
-    NEXT,
-    TEXT,
-    WALK,
-    Schema,
-    errors,
-    json_body,
-    many,
-    named,
-    nothing,
-    taken,
-    told,
-    word,
-)
+from hub.api.schema import errors, nothing
+from hub.api.shapes import MAYBE, MOMENT, NEXT, TEXT, WALK, Schema, json_body, many, named, taken, told, word
 from hub.api.views import SellerView, done
 from hub.refusals import Incomplete, Refusal, Unknown, required_fields
 from marketplaces.api.views import WalkedView, one_of

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers as s
 
-from hub.api.schema import TEXT, json_body, many, named, taken
+from hub.api.shapes import TEXT, json_body, many, named, taken
 from orders import flow
 from orders.models import Order
 

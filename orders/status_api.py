@@ -12,7 +12,8 @@ from rest_framework.response import Response
 
 from catalog import values
 from hub.api.parsing import unwrap
-from hub.api.schema import TEXT, errors, in_path, many, nothing, word
+from hub.api.schema import errors, in_path, nothing
+from hub.api.shapes import TEXT, many, word
 from hub.api.views import SellerView, done
 from hub.refusals import Unknown
 from marketplaces.models import Connection

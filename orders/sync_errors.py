@@ -12,7 +12,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from hub.api.schema import errors, in_path, many
+from hub.api.schema import errors, in_path
+from hub.api.shapes import many
 from hub.api.views import SellerView, done
 from hub.refusals import Unknown
 from marketplaces.api import sync_errors

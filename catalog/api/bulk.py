@@ -39,7 +39,7 @@ class BulkProductsView(SellerView):
         summary="Create or update products in bulk",
         parameters=[OpenApiParameter("precheck", str, description='"no" leaves the verdicts out.')],
         request=docs.listed("products", docs.PRODUCT_ITEM),
-        responses={200: docs.REPORT, **errors(400, 413, 415, 422)},
+        responses={200: docs.REPORT, **errors(400, 422)},
     )
     def put(self, request: Request) -> Response:
         """Create or update products, and say what each connection would say of them."""
@@ -69,7 +69,7 @@ class BulkStockView(SellerView):
         operation_id="bulk_stock",
         summary="Set stock in bulk",
         request=docs.listed("items", docs.STOCK_ITEM),
-        responses={200: docs.REPORT, **errors(400, 413, 415, 422)},
+        responses={200: docs.REPORT, **errors(400, 422)},
     )
     def put(self, request: Request) -> Response:
         """Set quantities by sellable SKU."""
@@ -85,7 +85,7 @@ class BulkPricesView(SellerView):
         operation_id="bulk_prices",
         summary="Set prices in bulk",
         request=docs.listed("items", docs.PRICE_ITEM),
-        responses={200: docs.REPORT, **errors(400, 413, 415, 422)},
+        responses={200: docs.REPORT, **errors(400, 422)},
     )
     def put(self, request: Request) -> Response:
         """Set prices by SKU: of a product for all its variations, of a variation for itself."""

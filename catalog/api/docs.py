@@ -7,7 +7,7 @@ from typing import Any
 from catalog.incoming import PRODUCT_FIELDS, VARIATION_FIELDS
 from catalog.services import Status
 from catalog.values import QTY
-from hub.api.schema import (
+from hub.api.shapes import (
     COUNT,
     FLAG,
     MAYBE,

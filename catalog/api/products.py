@@ -18,7 +18,8 @@ from catalog.models import Product, Variation
 from catalog.structure import Mode
 from hub.api.paging import MAX_PER_PAGE, open_cursor, page_of, seal_cursor
 from hub.api.parsing import unwrap
-from hub.api.schema import PAGING, WALK, errors, in_path, nothing
+from hub.api.schema import errors, in_path, nothing
+from hub.api.shapes import PAGING, WALK
 from hub.api.views import SellerView, done
 from hub.refusals import Unknown
 
@@ -92,7 +93,7 @@ class ProductsView(SellerView):
         summary="Create or update a product",
         parameters=[IGNORED],
         request=docs.wrapped("product", docs.PRODUCT),
-        responses={**nothing(201), **errors(400, 415, 422)},
+        responses={**nothing(201), **errors(400, 422)},
     )
     def post(self, request: Request) -> HttpResponse:
         """Create a product; a known SKU is updated, unless the seller refuses that."""
@@ -124,7 +125,7 @@ class ProductView(SellerView):
         summary="Change a product",
         parameters=[SKU, IGNORED],
         request=docs.wrapped("product", docs.PRODUCT_CHANGE),
-        responses={**nothing(204), **errors(400, 404, 415, 422)},
+        responses={**nothing(204), **errors(400, 404, 422)},
     )
     def put(self, request: Request, sku: str) -> HttpResponse:
         """Change only the fields that are sent."""
@@ -153,7 +154,7 @@ class ProductVariationsView(SellerView):
         summary="Add a variation to a product",
         parameters=[SKU, IGNORED],
         request=docs.wrapped("variation", docs.VARIATION),
-        responses={**nothing(201), **errors(400, 404, 415, 422)},
+        responses={**nothing(201), **errors(400, 404, 422)},
     )
     def post(self, request: Request, sku: str) -> HttpResponse:
         """Add a variation, or update it; a simple product becomes one with variations."""
@@ -188,7 +189,7 @@ class VariationView(SellerView):
         summary="Change a variation",
         parameters=[VARIATION_SKU, IGNORED],
         request=docs.wrapped("variation", docs.VARIATION_CHANGE),
-        responses={**nothing(204), **errors(400, 404, 415, 422)},
+        responses={**nothing(204), **errors(400, 404, 422)},
     )
     def put(self, request: Request, sku: str) -> HttpResponse:
         """Change only the fields that are sent: the way to keep stock and price up to date."""

@@ -16,20 +16,8 @@ from catalog.models import Store, StoreStock, Variation
 from catalog.values import DAYS, QTY
 from hub.api.paging import page_of
 from hub.api.parsing import unwrap
-from hub.api.schema import (
-    COUNT,
-    FLAG,
-    PAGING,
-    TEXT,
-    Schema,
-    errors,
-    in_path,
-    many,
-    named,
-    nothing,
-    taken,
-    told,
-)
+from hub.api.schema import errors, in_path, nothing
+from hub.api.shapes import COUNT, FLAG, PAGING, TEXT, Schema, many, named, taken, told
 from hub.api.views import SellerView, done
 
 _CODE: Schema = {**TEXT, "minLength": 1, "maxLength": stores.CODE_LENGTH}

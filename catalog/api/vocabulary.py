@@ -12,7 +12,8 @@ from catalog import vocabulary
 from catalog.api import docs, shapes
 from catalog.models import Attribute, Category
 from hub.api.parsing import unwrap
-from hub.api.schema import errors, in_path, many, nothing
+from hub.api.schema import errors, in_path, nothing
+from hub.api.shapes import many
 from hub.api.views import SellerView, done
 from hub.refusals import Unknown
 
@@ -34,7 +35,7 @@ class CategoriesView(SellerView):
     @extend_schema(
         operation_id="categories_create",
         request=docs.wrapped("category", docs.CATEGORY),
-        responses={**nothing(201), **errors(400, 415, 422)},
+        responses={**nothing(201), **errors(400, 422)},
     )
     def post(self, request: Request) -> HttpResponse:
         """Create a category, or rename a known one."""
@@ -61,7 +62,7 @@ class CategoryView(SellerView):
         operation_id="categories_update",
         parameters=[CODE],
         request=docs.wrapped("category", docs.CATEGORY_CHANGE),
-        responses={**nothing(204), **errors(400, 404, 415, 422)},
+        responses={**nothing(204), **errors(400, 404, 422)},
     )
     def put(self, request: Request, code: str) -> HttpResponse:
         """Rename a category."""
@@ -96,7 +97,7 @@ class AttributesView(SellerView):
     @extend_schema(
         operation_id="attributes_create",
         request=docs.wrapped("attribute", docs.ATTRIBUTE),
-        responses={**nothing(201), **errors(400, 415, 422)},
+        responses={**nothing(201), **errors(400, 422)},
     )
     def post(self, request: Request) -> HttpResponse:
         """Announce an attribute, or announce it anew."""
@@ -123,7 +124,7 @@ class AttributeView(SellerView):
         operation_id="attributes_update",
         parameters=[NAME],
         request=docs.wrapped("attribute", docs.ATTRIBUTE_CHANGE),
-        responses={**nothing(204), **errors(400, 404, 415, 422)},
+        responses={**nothing(204), **errors(400, 404, 422)},
     )
     def put(self, request: Request, name: str) -> HttpResponse:
         """Change an attribute's label or options."""

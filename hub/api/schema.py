@@ -22,75 +22,10 @@ from hub.api import limits
 from hub.api.description import tag_of
 from hub.api.endpoints import group_of
 from hub.api.examples import Example, example_of, said
-from hub.api.paging import DEEPEST_ROW, MAX_PER_PAGE
+from hub.api.shapes import COMPONENT, TEXT, Schema, named, told
 from hub.api.views import SellerView
 
 Endpoint = tuple[str, str, str, Callable[..., Any]]
-Schema = dict[str, Any]
-
-COMPONENT = "x-component"
-"""Marks a shape that stands among the components under this name."""
-
-
-def named(name: str, schema: Schema) -> Schema:
-    """Give a shape a name of its own in the document."""
-    return {**schema, COMPONENT: name}
-
-
-TEXT: Schema = {"type": "string"}
-MAYBE: Schema = {"type": "string", "nullable": True}
-COUNT: Schema = {"type": "integer", "minimum": 0}
-NUMBER: Schema = {"type": "number"}
-FLAG: Schema = {"type": "boolean"}
-MOMENT: Schema = {"type": "string", "format": "date-time", "nullable": True}
-NEXT: Schema = {**MAYBE, "description": "The next page's whole address; null at the end."}
-
-
-def told(**properties: Schema) -> Schema:
-    """Describe an object the hub answers with: all of it is always there."""
-    return {"type": "object", "properties": properties, "required": list(properties)}
-
-
-def taken(*required: str, **properties: Schema) -> Schema:
-    """Describe an object the hub reads, of which only some must be there."""
-    return {"type": "object", "properties": properties, **({"required": list(required)} if required else {})}
-
-
-def many(of: Schema) -> Schema:
-    """Describe a list."""
-    return {"type": "array", "items": of}
-
-
-def some(of: Schema, most: int | None = None) -> Schema:
-    """Describe a list that is not empty."""
-    return {**many(of), "minItems": 1, **({"maxItems": most} if most else {})}
-
-
-def word(*allowed: str | None) -> Schema:
-    """Describe a word of a closed list."""
-    return {"type": "string", "enum": list(allowed)}
-
-
-def json_body(schema: Schema) -> dict[str, Schema]:
-    """Describe a body of JSON."""
-    return {"application/json": schema}
-
-
-PAGING = [
-    OpenApiParameter(
-        "page",
-        {"type": "integer", "minimum": 1},
-        description=f"From 1; only the first {DEEPEST_ROW:,} rows.",
-    ),
-    OpenApiParameter(
-        "per_page", {"type": "integer", "minimum": 1}, description=f"At most {MAX_PER_PAGE}; more is cut."
-    ),
-]
-WALK = [
-    PAGING[1],
-    OpenApiParameter("cursor", str, description="From `next`; filters and page size are kept inside."),
-]
-
 ERROR = named("Error", told(error={**TEXT, "description": "A sentence for people."}))
 DESCRIPTIONS = {
     400: "The call cannot be understood.",
@@ -197,7 +132,7 @@ class HubSchema(AutoSchema):
     def get_operation(self, *args: Any) -> Any:
         """Describe the operation whole."""
         operation = super().get_operation(*args)
-        if operation is not None and self.view.__class__.__module__.split(".")[0] != "drf_spectacular":
+        if operation is not None:
             example = example_of(type(self.view), operation["operationId"])
             self._add_parameters(operation, example)
             self._add_bodies(operation, example)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hub.api.schema import (
+from hub.api.shapes import (
     COUNT,
     FLAG,
     MAYBE,

@@ -12,7 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from catalog.models import Variation
-from hub.api.schema import NEXT, TEXT, WALK, errors, in_path, many, named, told
+from hub.api.schema import errors, in_path
+from hub.api.shapes import NEXT, TEXT, WALK, many, named, told
 from hub.refusals import Unknown
 from marketplaces.api import docs
 from marketplaces.api.views import WalkedView

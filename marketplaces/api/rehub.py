@@ -15,7 +15,8 @@ from catalog.api.stores import StoresView
 from catalog.models import Variation
 from hub.api.authentication import ApiKeyAuthentication, identify
 from hub.api.errors import Malformed
-from hub.api.schema import TEXT, errors, json_body, some, told, word
+from hub.api.schema import errors
+from hub.api.shapes import TEXT, json_body, some, told, word
 from hub.api.tokens import BearerAuthentication, issue
 from hub.api.views import SellerView
 from hub.refusals import Incomplete, Refusal, Unknown, required_fields

@@ -23,21 +23,8 @@ from catalog import values
 from catalog.models import Variation
 from hub.api.errors import Malformed, Unprocessable
 from hub.api.paging import DEEPEST_ROW
-from hub.api.schema import (
-    COUNT,
-    MOMENT,
-    TEXT,
-    Schema,
-    errors,
-    json_body,
-    many,
-    named,
-    nothing,
-    some,
-    taken,
-    told,
-    word,
-)
+from hub.api.schema import errors, nothing
+from hub.api.shapes import COUNT, MOMENT, TEXT, Schema, json_body, many, named, some, taken, told, word
 from hub.api.views import SellerView, done
 from hub.refusals import Incomplete, Refusal, required_fields
 from marketplaces import hints

@@ -16,7 +16,8 @@ from catalog.models import Variation
 from hub.api.errors import Malformed
 from hub.api.paging import open_cursor, page_of, seal_cursor
 from hub.api.parsing import unwrap
-from hub.api.schema import WALK, errors, in_path
+from hub.api.schema import errors, in_path
+from hub.api.shapes import WALK
 from hub.api.views import SellerView
 from hub.refusals import Incomplete, Refusal, Unknown, required_fields
 from marketplaces import services

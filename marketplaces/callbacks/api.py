@@ -15,7 +15,8 @@ from rest_framework.response import Response
 
 from catalog import values
 from hub.api.parsing import unwrap
-from hub.api.schema import WALK, errors, nothing
+from hub.api.schema import errors, nothing
+from hub.api.shapes import WALK
 from hub.api.views import SellerView, done
 from hub.refusals import Incomplete, Refusal, Unknown, required_fields
 from marketplaces.api.shapes import moment

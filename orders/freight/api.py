@@ -12,7 +12,8 @@ from rest_framework.response import Response
 from catalog import values
 from hub.api.paging import page_of
 from hub.api.parsing import unwrap
-from hub.api.schema import (
+from hub.api.schema import errors, nothing
+from hub.api.shapes import (
     COUNT,
     MAYBE,
     MOMENT,
@@ -20,11 +21,9 @@ from hub.api.schema import (
     PAGING,
     TEXT,
     Schema,
-    errors,
     json_body,
     many,
     named,
-    nothing,
     some,
     taken,
     told,

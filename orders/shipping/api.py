@@ -17,21 +17,8 @@ from rest_framework.response import Response
 from catalog import values
 from hub.api.errors import Malformed
 from hub.api.paging import DEEPEST_ROW
-from hub.api.schema import (
-    COUNT,
-    FLAG,
-    NUMBER,
-    TEXT,
-    Schema,
-    errors,
-    in_path,
-    json_body,
-    many,
-    named,
-    some,
-    told,
-    word,
-)
+from hub.api.schema import errors, in_path
+from hub.api.shapes import COUNT, FLAG, NUMBER, TEXT, Schema, json_body, many, named, some, told, word
 from hub.api.views import SellerView
 from hub.refusals import Incomplete, Refusal, Unknown, required_fields
 from marketplaces.api.views import one_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,23 @@ def test_errors_are_told_in_the_apis_own_portuguese() -> None:
             if status >= "400":
                 sentence = answer["content"]["application/json"]["example"]["error"]
                 assert known.fullmatch(sentence), (str(one), status, sentence)
+
+
+def test_no_example_is_left_over() -> None:
+    statuses = {str(one): set(one.said["responses"]) for one in operations()}
+    for module in PACKAGES:
+        for name, example in import_module(f"{module}.examples").EXAMPLES.items():
+            assert {str(status) for status in example.errors} <= statuses[name], name
+
+
+PACKAGES = (
+    "catalog.api",
+    "marketplaces.api",
+    "marketplaces.callbacks",
+    "orders",
+    "orders.freight",
+    "orders.shipping",
+)
 
 
 NOT_IN_THIS_ACCOUNT = {

@@ -122,8 +122,8 @@ class HubSchema(AutoSchema):
 
     def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular's own
         """Say more, where there is more than the heading."""
-        said = str(super().get_description())
-        return "" if said.rstrip(".") == self.get_summary() else said
+        text = str(super().get_description())
+        return "" if text.rstrip(".") == self.get_summary() else text
 
     def map_parsers(self) -> list[str]:
         """Name the form of bodies; the parser takes any Content-Type, as clients forget theirs."""
@@ -289,14 +289,14 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
         """Describe the headers."""
-        told = {
+        headers = {
             "X-User-Email": "The e-mail of any active member of the seller.",
             "X-Api-Key": "The seller's key, made in the portal. `X-User-Token` is its older name.",
             "X-Accountmanager-Key": "Your platform's own key; some sellers demand it.",
         }
         return [
             {"type": "apiKey", "in": "header", "name": name, "description": about}
-            for name, about in told.items()
+            for name, about in headers.items()
         ]
 
     def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[str]]]:

@@ -22,7 +22,7 @@ urlpatterns = [
     re_path(r"^attributes/?$", AttributesView.as_view()),
     re_path(r"^attributes/(?P<name>.+?)/?$", AttributeView.as_view()),
     re_path(r"^stores/?$", StoresView.as_view()),
-    re_path(r"^stores/(?P<code>[^/]+)/skus/?$", StoreSkusView.as_view()),
+    re_path(r"^stores/(?P<code>.+?)/skus/?$", StoreSkusView.as_view()),
     re_path(r"^bulk/products/?$", BulkProductsView.as_view()),
     re_path(r"^bulk/stock/?$", BulkStockView.as_view()),
     re_path(r"^bulk/prices/?$", BulkPricesView.as_view()),

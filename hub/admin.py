@@ -22,6 +22,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.widgets import UnfoldAdminEmailInputWidget
 
 from hub import account_pages, api_log_pages, own_account, people  # noqa: F401  (the pages register themselves)
+from hub.homologation import pages  # noqa: F401  (as above)
 from hub.models import ApiKey, Membership, Seller, User
 from hub.staff import ReadOnlyStaffAdmin, StaffAdmin
 

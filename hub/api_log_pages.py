@@ -23,7 +23,7 @@ from unfold.decorators import display
 from hub import tenancy
 from hub.api.endpoints import endpoint_of, endpoints_of
 from hub.api.limits import METHODS
-from hub.api.log import KEPT_BYTES
+from hub.api.log import KEPT_BYTES, most_kept
 from hub.api.views import SellerView
 from hub.models import ApiCall, ApiKey
 from hub.panels import Panel, PanelPage, panel
@@ -201,6 +201,7 @@ class CallColumns(PanelPage):
         key = ApiKey.objects.filter(seller_id=obj.seller_id, prefix=obj.key_prefix).first()
         sent = {"text": pretty(obj.request_body), "size": obj.request_size}
         told = {"text": pretty(obj.response_body), "size": obj.response_size}
+        most = most_kept(obj.seller)
         return [
             panel(
                 request,
@@ -208,13 +209,13 @@ class CallColumns(PanelPage):
                 "portal/api_log/call.html",
                 {"call": obj, "moment": moment(obj), "key": key},
             ),
-            panel(request, _("What the integration sent"), "portal/api_log/body.html", _cut(sent)),
-            panel(request, _("What the hub answered"), "portal/api_log/body.html", _cut(told)),
+            panel(request, _("What the integration sent"), "portal/api_log/body.html", _cut(sent, most)),
+            panel(request, _("What the hub answered"), "portal/api_log/body.html", _cut(told, most)),
         ]
 
 
-def _cut(body: dict[str, Any]) -> dict[str, Any]:
-    return {**body, "is_cut": body["size"] > KEPT_BYTES}
+def _cut(body: dict[str, Any], most: int) -> dict[str, Any]:
+    return {**body, "is_cut": body["size"] > most}
 
 
 def moment(call: ApiCall) -> str:

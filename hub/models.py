@@ -17,6 +17,11 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from hub.homologation.models import (  # noqa: F401  (Django finds an app's models here)
+    Homologation,
+    HomologationCase,
+)
+
 
 class UserManager(BaseUserManager["User"]):
     """Creates people; an e-mail address is their name."""
@@ -261,12 +266,23 @@ class ApiCall(models.Model):
     Written by `hub.api.log`, with secrets removed and bodies cut; kept for HUB_API_LOG_DAYS days.
     """
 
+    class TurnedAway(models.TextChoices):
+        """Why a caller was not let in (401)."""
+
+        NO_EMAIL = "no_email", _("without X-User-Email")
+        NO_KEY = "no_key", _("without X-Api-Key")
+        MISMATCH = "mismatch", _("key and e-mail do not belong together")
+        NO_ACCOUNT_MANAGER = "no_account_manager", _("without X-Accountmanager-Key")
+
     seller = models.ForeignKey(
         Seller, models.CASCADE, related_name="+", db_index=False, verbose_name=_("seller")
     )
     called_at = models.DateTimeField(_("when"))
     key_prefix = models.CharField(_("key"), max_length=ApiKey.PREFIX_LENGTH, blank=True)
     """The beginning of a key that exists; a key nobody has is not written down at all."""
+    turned_away = models.CharField(
+        _("turned away"), max_length=20, blank=True, choices=TurnedAway, default="", db_default=""
+    )
     method = models.CharField(_("method"), max_length=10)
     path = models.TextField(_("address"))
     query = models.TextField(_("parameters"), blank=True)

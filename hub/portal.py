@@ -58,6 +58,7 @@ class MenuEntry:
     icon: str
     url_name: str
     needs: Right | None
+    shown: Callable[[HttpRequest], bool] | None
 
 
 class SellerSite(UnfoldAdminSite):
@@ -93,10 +94,21 @@ class SellerSite(UnfoldAdminSite):
         return guarded
 
     def menu(
-        self, group: str, title: Any, icon: str, url_name: str, *, order: int = 50, needs: Right | None = None
+        self,
+        group: str,
+        title: Any,
+        icon: str,
+        url_name: str,
+        *,
+        order: int = 50,
+        needs: Right | None = None,
+        shown: Callable[[HttpRequest], bool] | None = None,
     ) -> None:
-        """Add a line to the side menu; `url_name` is the site's own, such as "catalog_product_changelist"."""
-        self._entries.append(MenuEntry(group, order, title, icon, url_name, needs))
+        """Add a line to the side menu; `url_name` is the site's own, such as "catalog_product_changelist".
+
+        `shown` leaves the line out for sellers it says nothing to.
+        """
+        self._entries.append(MenuEntry(group, order, title, icon, url_name, needs, shown))
 
     def page(self, route: str, name: str, *, needs: Right | None = None) -> Callable[[View], View]:
         """Add a page of its own to the site; without the right it answers 403."""
@@ -168,7 +180,9 @@ class SellerSite(UnfoldAdminSite):
                     "has_permission": True,
                 }
                 for entry in entries
-                if entry.group == key and (entry.needs is None or tenancy.may(request, entry.needs))
+                if entry.group == key
+                and (entry.needs is None or tenancy.may(request, entry.needs))
+                and (entry.shown is None or entry.shown(request))
             ]
             groups.append({"title": title, "items": items})
         return groups

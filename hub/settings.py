@@ -245,6 +245,14 @@ HUB_RATE_TABLE = env.numbers(
         "webhooks": 30,
     },
 )
+# What each call that moves an order answers. SkyHub announced other values for some of them in 2021, which
+# nobody wrote down (docs/decisions/0013). HUB_STEP_STATUS="invoice=204,shipments=204" changes single ones.
+HUB_STEP_STATUS = env.numbers(
+    "HUB_STEP_STATUS",
+    dict.fromkeys(("approval", "invoice", "shipments", "delivery", "cancel", "shipment_exception"), 201),
+)
+if set(HUB_STEP_STATUS.values()) - {200, 201, 204}:
+    raise ImproperlyConfigured("HUB_STEP_STATUS: an order's step answers 200, 201 or 204.")
 HUB_API_LOG = env.flag("HUB_API_LOG", default=True)
 HUB_API_LOG_DAYS = env.number("HUB_API_LOG_DAYS", 14)
 
@@ -269,8 +277,9 @@ Q_CLUSTER = {
     "recycle": 500,
     "label": "Hub",
 }
-# Simulators live on the loopback interface; a production hub refuses private addresses.
-HUB_ALLOW_PRIVATE_ADDRESSES = env.flag("HUB_ALLOW_PRIVATE_ADDRESSES", default=True)
+# Simulators and a developer's ERP live on the loopback interface. A hub with a public address of its own
+# is given addresses to call by strangers, and must not be led into its own network.
+HUB_ALLOW_PRIVATE_ADDRESSES = env.flag("HUB_ALLOW_PRIVATE_ADDRESSES", default=not env.text("HUB_BASE_URL"))
 HUB_ORDERS_POLL_SECONDS = env.number("HUB_ORDERS_POLL_SECONDS", 30)
 HUB_QUEUE_HIDE_SECONDS = env.number("HUB_QUEUE_HIDE_SECONDS", 300)
 HUB_EXCHANGE_DAYS = env.number("HUB_EXCHANGE_DAYS", 14)

@@ -411,7 +411,7 @@ class OrderPage:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceNote:
-    """A Brazilian electronic invoice (NF-e) to report: the 44-digit access key and when it was issued."""
+    """A Brazilian electronic invoice (NF-e) to report: its access key of 44 characters, and when issued."""
 
     key: str
     issued_at: datetime

@@ -1,7 +1,8 @@
 """The one door out: the only module that opens a socket to a marketplace.
 
-It gives a total deadline, refuses redirects and private addresses, turns every failure into one of
-the five errors of the contract, and reports each conversation with the secrets removed.
+It gives a total deadline, follows no redirect, connects to no private address (the one that was checked
+is the one connected to), turns every failure into one of the five errors of the contract, and reports
+each conversation with the secrets removed.
 """
 
 from __future__ import annotations
@@ -40,6 +41,64 @@ _SECRET_JSON = re.compile(
 )
 
 
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_SIXTOFOUR = ipaddress.ip_network("2002::/16")
+_UNICAST = ipaddress.ip_network("2000::/3")
+
+
+def is_public(address: str) -> bool:
+    """Say whether an IP address is on the public internet, also one that carries an IPv4 address inside."""
+    found = ipaddress.ip_address(address)
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is not None:
+            return is_public(str(found.ipv4_mapped))
+        if found in _NAT64:
+            return is_public(str(ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)))
+        # Python 3.11 calls much outside of what IANA has given out global, and 6to4 leads to any IPv4.
+        if found not in _UNICAST or found in _SIXTOFOUR:
+            return False
+    return found.is_global and not found.is_multicast
+
+
+def public_address(host: str) -> str:
+    """Look a host up and return the address to connect to; raises Unavailable when any is private.
+
+    However a host is written (decimal, octal, with other letters), what it means is found out here.
+    """
+    try:
+        found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+    except (OSError, UnicodeError) as error:
+        raise Unavailable(f"{host}: the name does not resolve") from error
+    if not found or not all(map(is_public, found)):
+        raise Unavailable(f"{host}: private addresses are refused")
+    return found[0]
+
+
+class PinnedAdapter(HTTPAdapter):
+    """Connects to the address that was looked up and checked, and to no other.
+
+    A second look-up could answer differently (DNS rebinding), so there is none: the connection is made
+    to the IP address, while Host, TLS's SNI and the certificate's check keep to the name.
+    """
+
+    def __init__(self, look_up: Callable[[str], str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._look_up = look_up
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> tuple[Any, Any]:
+        """Choose the connection: by the address, and, with TLS, by the name it must prove."""
+        where, pool = super().build_connection_pool_key_attributes(request, verify, cert)
+        name = where["host"].strip("[]")
+        proof = {"server_hostname": name, "assert_hostname": name} if where["scheme"] == "https" else {}
+        return {**where, "host": self._look_up(name)}, {**pool, **proof}
+
+    def add_headers(self, request: requests.PreparedRequest, **kwargs: Any) -> None:
+        """Ask for the name, not for the address."""
+        request.headers["Host"] = urlsplit(request.url or "").netloc.rpartition("@")[2]
+
+
 class Answer:
     """A complete HTTP answer: status, headers and bytes."""
 
@@ -60,7 +119,8 @@ class ApiClient:
     """A JSON client for one account at one marketplace.
 
     `deadline` bounds a whole call in seconds, a slow trickle included (a stall at its very end may
-    double it). `secrets` are values that must never be recorded. There are no retries in here: the
+    double it). `secrets` are values that must never be recorded. Unless private addresses are allowed,
+    every call looks the host up anew and connects to that very address. There are no retries in here: the
     engine knows lease, back-off and the other items, and a hidden retry doubles the calls at the
     worst time.
     """
@@ -74,17 +134,19 @@ class ApiClient:
         deadline: float = 8,
         allow_private: bool = False,
         observe: Callable[[Exchange], None] | None = None,
+        look_up: Callable[[str], str] = public_address,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._headers = {"User-Agent": USER_AGENT, "Accept": "application/json", **headers}
         self._secrets = tuple(secret for secret in secrets if secret)
         self._deadline = deadline
-        self._allow_private = allow_private
         self._observe = observe
         self._session = requests.Session()
         self._session.trust_env = False
-        self._session.mount("http://", HTTPAdapter(max_retries=0, pool_maxsize=16))
-        self._session.mount("https://", HTTPAdapter(max_retries=0, pool_maxsize=16))
+        for scheme in ("http://", "https://"):
+            settings: dict[str, Any] = {"max_retries": 0, "pool_maxsize": 16}
+            adapter = HTTPAdapter(**settings) if allow_private else PinnedAdapter(look_up, **settings)
+            self._session.mount(scheme, adapter)
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         return self.call("GET", path, params=params)
@@ -139,7 +201,6 @@ class ApiClient:
         answer: Answer | None = None
         error = ""
         try:
-            self._refuse_private(url)
             answer = self._exchange(method, url, headers, body, params, clock + self._deadline)
             return answer
         except (UnicodeEncodeError, requests.exceptions.InvalidHeader) as failure:
@@ -203,18 +264,6 @@ class ApiClient:
             if method != "HEAD" and announced.isdigit() and not encoded and int(announced) != size:
                 raise Unavailable(f"{method}: the answer was cut short")
             return Answer(response.status_code, response.headers, b"".join(parts))
-
-    def _refuse_private(self, url: str) -> None:
-        if self._allow_private:
-            return
-        host = urlsplit(url).hostname or ""
-        try:
-            found = socket.getaddrinfo(host, None)
-        except OSError as error:
-            raise Unavailable(f"{host}: the name does not resolve") from error
-        for entry in found:
-            if not ipaddress.ip_address(entry[4][0]).is_global:
-                raise Unavailable(f"{host}: private addresses are refused")
 
     def _clean(self, text: str) -> str:
         for secret in self._secrets:

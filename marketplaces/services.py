@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -25,6 +25,7 @@ from marketplaces.callbacks import services as callbacks
 from marketplaces.contract import (
     ContentPublisher,
     CredentialsRejected,
+    Facet,
     HintReceiver,
     MarketplaceError,
     Matcher,
@@ -322,12 +323,26 @@ def _execute(statement: str, chosen: QuerySet[Variation] | QuerySet[Listing], pa
         cursor.execute(statement.replace("{chosen}", inner), {**params, **named})
 
 
-def corrected(load: Load) -> QuerySet[Listing]:
-    """The listings of a load that were refused and whose errors the ERP has corrected since."""
+def refused(load: Load) -> QuerySet[Listing]:
+    """The listings of a load that were refused and not sent again since."""
     return Listing.objects.filter(
         seller_id=load.seller_id,
         connection_id=load.connection_id,
         load_items__load=load,
+        state=Listing.State.ERROR,
+    )
+
+
+def corrected(load: Load) -> QuerySet[Listing]:
+    """The listings of a load that were refused and whose errors the ERP has corrected since."""
+    return refused(load).filter(corrected_at__isnull=False)
+
+
+def corrected_on(connection: Connection) -> QuerySet[Listing]:
+    """The listings of a connection that were refused and whose errors the ERP has corrected since."""
+    return Listing.objects.filter(
+        seller_id=connection.seller_id,
+        connection=connection,
         state=Listing.State.ERROR,
         corrected_at__isnull=False,
     )
@@ -347,16 +362,21 @@ def retry_facet(*, listing: Listing, facet: str) -> None:
 _TERMS_AGAIN = """
 UPDATE marketplaces_sync SET wanted_version = wanted_version + 1, due_at = now(), failures = 0,
     confirmed_value = ''
-WHERE connection_id = %(connection)s AND facet IN ('price', 'stock') AND follows AND listing_id IN ({chosen})
+WHERE connection_id = %(connection)s AND facet = ANY (%(facets)s) AND follows AND listing_id IN ({chosen})
 """
 
 
-def send_terms_again(*, connection: Connection, listings: QuerySet[Listing]) -> None:
-    """Send price and stock of these listings again, although they may seem right."""
+def send_terms_again(
+    *,
+    connection: Connection,
+    listings: QuerySet[Listing],
+    facets: Sequence[str] = (Facet.PRICE, Facet.STOCK),
+) -> None:
+    """Send price and stock (or one of them) of these listings again, although they may seem right."""
     mine = listings.filter(seller_id=connection.seller_id, connection=connection)
-    _execute(_TERMS_AGAIN, mine, {"connection": connection.pk})
-    for kind in (Lane.Kind.PRICE, Lane.Kind.STOCK):
-        engine.wake(connection.pk, kind)
+    _execute(_TERMS_AGAIN, mine, {"connection": connection.pk, "facets": [str(one) for one in facets]})
+    for facet in facets:
+        engine.wake(connection.pk, facet)
 
 
 def forget_connection_errors(connection: Connection) -> None:

@@ -26,7 +26,12 @@ from hub.panels import Panel, PanelPage, brl, panel
 from hub.portal import ScopedRelatedFilter, SellerAdmin, portal_site
 from hub.refusals import Refusal
 from hub.staff import ReadOnlyStaffAdmin
-from orders import flow, queue, repeats
+from orders import (
+    flow,
+    queue,
+    queue_pages,  # noqa: F401  (the page registers itself)
+    repeats,
+)
 from orders.freight import admin as freight_admin  # noqa: F401  (the pages register themselves)
 from orders.models import Notice, Order, QueueEntry
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponse, QueryDict
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -18,7 +19,7 @@ from hub.api.paging import page_of
 from hub.api.parsing import JSONBodyParser, unwrap
 from hub.api.schema import errors, in_path, nothing
 from hub.api.shapes import PAGING
-from hub.api.views import SellerView, done
+from hub.api.views import REHEARSE, SellerView, done
 from hub.refusals import Refusal, Unknown
 from marketplaces.contract import InvoiceNote
 from orders import payloads, queue, schema, services, wire
@@ -27,6 +28,13 @@ from orders.filters import orders_asked_for
 from orders.models import Order
 
 CODE = in_path("code", "The order's code, blanks as %20.")
+REHEARSED = OpenApiParameter(
+    REHEARSE,
+    str,
+    OpenApiParameter.HEADER,
+    enum=["production"],
+    description="A test account is answered as a production account would be: 403.",
+)
 
 
 def _filter(name: str, about: str) -> OpenApiParameter:
@@ -60,12 +68,13 @@ class OrdersView(SellerView):
         operation_id="orders_create",
         summary="Make a test order",
         description="Only for test accounts. Prices not given are the catalogue's.",
+        parameters=[REHEARSED],
         request=schema.NewTestOrderBody,
         responses={**nothing(201), **errors(400, 403, 422)},
     )
     def post(self, request: Request) -> HttpResponse:
         wanted = unwrap(request.data, "order", bare=("channel", "items"))
-        if not self.seller.is_test:
+        if not self.is_test_account:
             raise PermissionDenied(_("Only test accounts can create orders over the API."))
         services.create_test_order(self.seller, payloads.to_test_order(wanted))
         return done(201)
@@ -102,6 +111,13 @@ def step(operation_id: str, summary: str, body: Any) -> Any:
 class StepView(SellerView):
     """A call that moves an order; its body may be empty, `[]` or null."""
 
+    call = ""
+    """The call's name, the last word of its address."""
+
+    def moved(self) -> HttpResponse:
+        """Answer that the order stands where the call wants it."""
+        return done(settings.HUB_STEP_STATUS[self.call])
+
     def body(self) -> dict[str, Any]:
         """The body as an object."""
         data = self.request.data
@@ -113,24 +129,29 @@ class StepView(SellerView):
 
 
 class ApprovalView(StepView):
+    call = "approval"
+
     @extend_schema(
         operation_id="orders_approve",
         summary="Approve a test order",
-        parameters=[CODE],
+        parameters=[CODE, REHEARSED],
         request=schema.StatusBody,
         responses={**nothing(201), **errors(400, 403, 404, 422)},
     )
     def post(self, request: Request, code: str) -> HttpResponse:
+        if not self.is_test_account:
+            raise PermissionDenied(_("Only a test account's own orders can be approved over the API."))
         try:
             services.approve(self.seller, code, status_code=payloads.to_status(self.body()))
         except ForTestAccounts as refusal:
             raise PermissionDenied(str(refusal)) from None
-        return done(201)
+        return self.moved()
 
 
 class InvoiceView(StepView):
     """The NF-e's key as JSON, or its whole XML as a form with a file."""
 
+    call = "invoice"
     parser_classes = [MultiPartParser, JSONBodyParser]
 
     @step(
@@ -139,27 +160,33 @@ class InvoiceView(StepView):
         {"application/json": schema.InvoiceBody, "multipart/form-data": schema.InvoiceForm},
     )
     def post(self, request: Request, code: str) -> HttpResponse:
-        if isinstance(request.data, QueryDict):
+        # An empty body is called a form by curl and PHP; only one in parts brings a file.
+        in_parts = request.content_type.startswith(MultiPartParser.media_type)
+        if in_parts and isinstance(request.data, QueryDict):
             body: Mapping[str, Any] = request.data
             invoice: InvoiceNote | None = payloads.to_invoice_file(body)
         else:
             body = self.body()
             invoice = payloads.to_invoice(body)
         services.invoice(self.seller, code, invoice=invoice, status_code=payloads.to_status(body))
-        return done(201)
+        return self.moved()
 
 
 class ShipmentsView(StepView):
+    call = "shipments"
+
     @step("orders_ship", "Hand an order over to the carrier", schema.ShipmentBody)
     def post(self, request: Request, code: str) -> HttpResponse:
         body = self.body()
         services.ship(
             self.seller, code, shipment=payloads.to_shipment(body), status_code=payloads.to_status(body)
         )
-        return done(201)
+        return self.moved()
 
 
 class DeliveryView(StepView):
+    call = "delivery"
+
     @step("orders_deliver", "Report an order as delivered", schema.DeliveryBody)
     def post(self, request: Request, code: str) -> HttpResponse:
         body = self.body()
@@ -169,20 +196,24 @@ class DeliveryView(StepView):
             delivered_at=payloads.to_delivered_at(body),
             status_code=payloads.to_status(body),
         )
-        return done(201)
+        return self.moved()
 
 
 class CancelView(StepView):
+    call = "cancel"
+
     @step("orders_cancel", "Cancel an order", schema.CancelBody)
     def post(self, request: Request, code: str) -> HttpResponse:
         body = self.body()
         services.cancel(
             self.seller, code, reason=payloads.to_reason(body), status_code=payloads.to_status(body)
         )
-        return done(201)
+        return self.moved()
 
 
 class ShipmentExceptionView(StepView):
+    call = "shipment_exception"
+
     @step("orders_shipment_exception", "Report that a delivery failed", schema.ExceptionBody)
     def post(self, request: Request, code: str) -> HttpResponse:
         body = self.body()
@@ -194,7 +225,7 @@ class ShipmentExceptionView(StepView):
             observation=observation,
             status_code=payloads.to_status(body),
         )
-        return done(201)
+        return self.moved()
 
 
 class ExportedView(StepView):

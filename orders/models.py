@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from hub.models import Seller
 from marketplaces.contract import OrderStatus as StatusType
 from marketplaces.models import Connection
+from orders import nfe
 from orders.freight.models import (  # noqa: F401  (Django finds an app's models here)
     FreightQuote,
     FreightRate,
@@ -191,7 +192,7 @@ class OrderItem(models.Model):
 
 
 class Invoice(models.Model):
-    """An electronic invoice (NF-e) the ERP issued for an order; its key has 44 digits."""
+    """An electronic invoice (NF-e) the ERP issued for an order; its key has 44 characters."""
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="invoices")
     key = models.CharField(_("access key"), max_length=44)
@@ -207,9 +208,7 @@ class Invoice(models.Model):
         ordering = ("id",)
         constraints = [
             models.UniqueConstraint(fields=["order", "key"], name="orders_invoice_once_per_order"),
-            models.CheckConstraint(
-                condition=Q(key__regex=r"^[0-9]{44}$"), name="orders_invoice_key_has_44_digits"
-            ),
+            models.CheckConstraint(condition=Q(key__regex=nfe.FORM), name="orders_invoice_key_is_one"),
         ]
 
     def __str__(self) -> str:

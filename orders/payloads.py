@@ -47,7 +47,7 @@ def _invoice(said: Mapping[str, Any]) -> InvoiceNote:
     if not key:
         raise Incomplete(_("Required fields: %(fields)s") % {"fields": "invoice.key"})
     return InvoiceNote(
-        key="".join(key.split()),
+        key="".join(key.split()).upper(),
         issued_at=moment("invoice.issue_date", said.get("issue_date")) or timezone.now(),
         number=_text("invoice.number", said.get("number"), 20),
         line=_text("invoice.line", said.get("line"), 10),

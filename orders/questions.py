@@ -110,7 +110,7 @@ class QuestionsView(WalkedView):
     def post(self, request: Request) -> Response:
         """Ask something as a shopper would."""
         said = unwrap(request.data, "question", bare=("text",))
-        if not self.seller.is_test:
+        if not self.is_test_account:
             raise PermissionDenied(_("Only test accounts can make questions over the API."))
         missing = [name for name in ("platform", "text") if not said.get(name)]
         if missing:

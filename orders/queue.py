@@ -248,6 +248,13 @@ def replay_since(seller: Seller, since: datetime) -> int:
     return len(ids)
 
 
+def replay_parked(seller: Seller) -> int:
+    """Put every parked order back; returns how many."""
+    ids = list(QueueEntry.objects.parked().filter(seller_id=seller.pk).values_list("order_id", flat=True))
+    _put_back(seller, ids)
+    return len(ids)
+
+
 def put_again(seller: Seller, code: str) -> None:
     """Offer one order to the ERP once more, from its current state; raises Unknown."""
     if replay(seller, [code]):

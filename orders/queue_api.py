@@ -29,6 +29,9 @@ RECEIPT_HEADER = "X-Hub-Receipt"
 class QueueView(SellerView):
     """The head of the queue."""
 
+    # A HEAD would hide an order from everybody and show it to nobody.
+    http_method_names = ["get", "options"]
+
     @extend_schema(
         operation_id="queue_take",
         summary="Take the oldest waiting order",

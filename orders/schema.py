@@ -114,7 +114,7 @@ class PaymentSchema(s.Serializer[Any]):
 
 
 class InvoiceSchema(s.Serializer[Any]):
-    key = s.CharField(help_text="The NF-e's 44 digits.")
+    key = s.CharField(help_text="The NF-e's key of 44 characters.")
     number = _text()
     line = _text()
     issue_date = s.DateTimeField()
@@ -221,7 +221,7 @@ class StatusBody(s.Serializer[Any]):
 class InvoiceBody(StatusBody):
     class NewInvoice(s.Serializer[Any]):
         key = s.CharField(
-            min_length=44, max_length=44, help_text="The NF-e's 44 digits, check digit included."
+            min_length=44, max_length=44, help_text="The NF-e's key of 44 characters, check digit included."
         )
         issue_date = s.DateTimeField(required=False, help_text="Left out: now.")
         volume_qty = s.IntegerField(required=False, min_value=1, max_value=99_999)

@@ -30,7 +30,7 @@ urlpatterns = [
     re_path(r"^queues/orders/summary/?$", queue_api.SummaryView.as_view()),
     re_path(r"^queues/orders/(?P<code>[^/]+)/?$", queue_api.EntryView.as_view()),
     re_path(r"^statuses/?$", status_api.StatusesView.as_view()),
-    re_path(r"^statuses/(?P<code>[^/]+)/?$", status_api.StatusView.as_view()),
+    re_path(r"^statuses/(?P<code>.+?)/?$", status_api.StatusView.as_view()),
     re_path(r"^status_types/?$", status_api.StatusTypesView.as_view()),
     re_path(r"^sale_systems/?$", status_api.SaleSystemsView.as_view()),
     re_path(r"^shipments/b2w/?$", shipping.PlpsView.as_view()),

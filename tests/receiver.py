@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,9 +29,9 @@ class Heard:
 
     def is_signed_with(self, secret: str) -> bool:
         """Check the signature the way the guide tells an ERP to."""
-        parts = dict(one.split("=", 1) for one in self.headers["X-Hub-Signature"].split(","))
-        expected = hmac.new(secret.encode(), f"{parts['t']}.".encode() + self.body, hashlib.sha256)
-        return hmac.compare_digest(parts["v1"], expected.hexdigest())
+        (_t, at), *proofs = [one.split("=", 1) for one in self.headers["X-Hub-Signature"].split(",")]
+        expected = hmac.new(secret.encode(), f"{at}.".encode() + self.body, hashlib.sha256).hexdigest()
+        return any(hmac.compare_digest(proof, expected) for _v1, proof in proofs)
 
 
 @dataclass
@@ -41,6 +42,9 @@ class Receiver:
     heard: list[Heard] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     """The answers to come; 200 when there are none left."""
+    refused: set[str] = field(default_factory=set)
+    """Codes of orders it cannot take, whatever else it takes."""
+    refusal: int = 500
     answer: bytes = b"ok"
     headers: dict[str, str] = field(default_factory=dict)
     before_answer: Callable[[], object] = lambda: None
@@ -57,8 +61,8 @@ class Receiver:
 
 
 @contextmanager
-def listening() -> Iterator[Receiver]:
-    """A receiver that is up."""
+def listening(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    """A receiver that is up; with TLS it speaks https."""
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -66,6 +70,8 @@ def listening() -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             receiver.heard.append(Heard(self.path, dict(self.headers), body))
             status = receiver.statuses.pop(0) if receiver.statuses else 200
+            if receiver.refused and receiver.heard[-1].told["data"].get("code") in receiver.refused:
+                status = receiver.refusal
             receiver.before_answer()
             self.send_response(status)
             for name, value in receiver.headers.items():
@@ -85,6 +91,8 @@ def listening() -> Iterator[Receiver]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     receiver.url = f"http://127.0.0.1:{server.server_port}/hub"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

@@ -11,7 +11,10 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from hub.models import ApiKey, Membership, Seller, User
+from hub.api.log import note_turned_away
+from hub.models import ApiCall, ApiKey, Membership, Seller, User
+
+TurnedAway = ApiCall.TurnedAway
 
 
 class ApiKeyAuthentication(BaseAuthentication):
@@ -27,6 +30,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         email = request.headers.get("X-User-Email", "").strip()
         secret = (request.headers.get("X-Api-Key") or request.headers.get("X-User-Token") or "").strip()
         if not email or not secret:
+            note_turned_away(request, TurnedAway.NO_KEY if email else TurnedAway.NO_EMAIL)
             raise AuthenticationFailed(_("Send the headers X-User-Email and X-Api-Key."))
         return identify(request, email, secret)
 
@@ -45,9 +49,11 @@ def identify(request: Request, email: str, secret: str) -> tuple[User, ApiKey]:
         .first()
     )
     if not key or not membership:
+        note_turned_away(request, TurnedAway.MISMATCH)
         # One sentence for a wrong key and a wrong e-mail: a stranger learns nothing from it.
         raise AuthenticationFailed(_("The headers X-User-Email and X-Api-Key do not belong together."))
     if key.seller.strict_account_manager and not request.headers.get("X-Accountmanager-Key", "").strip():
+        note_turned_away(request, TurnedAway.NO_ACCOUNT_MANAGER)
         raise AuthenticationFailed(_("Send the header X-Accountmanager-Key."))
     key.touch(timezone.now())
     return membership.user, key

@@ -29,14 +29,17 @@ from django.utils import timezone
 
 from hub.api.endpoints import endpoint_of
 from hub.api.masking import query_without_secrets, without_key, without_secrets
-from hub.models import ApiCall, ApiKey, Membership
+from hub.models import ApiCall, ApiKey, Membership, Seller
 
 log = logging.getLogger(__name__)
 
 KEPT_BYTES = 4096
 """Of each body."""
+KEPT_BYTES_OF_TESTS = 128 * 1024
+"""Of each body of a test account: its developer, and the homologation, need the whole of it."""
 MOST_WAITING = 2_000
-"""Calls in the buffer of one process: at the very most some 20 MB."""
+MOST_WAITING_BYTES = 20 * 1024 * 1024
+"""Calls, and bytes of bodies, in the buffer of one process."""
 BATCH = 200
 EVERY_SECONDS = 1.0
 TURNED_AWAY = (401, 429)
@@ -47,6 +50,7 @@ CLEANING_SECONDS = 20
 _NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 _READABLE = ("json", "text/", "xml")
 _BODY = "hub_noted_body"
+_TURNED_AWAY = "hub_turned_away"
 
 
 @dataclass(slots=True)
@@ -74,6 +78,14 @@ class Call:
     request_size: int = 0
     response_body: bytes = b""
     response_size: int = 0
+    turned_away: str = ""
+    most_kept: int = KEPT_BYTES
+    """Bytes of each body that the log keeps."""
+
+    @property
+    def weight(self) -> int:
+        """Bytes its bodies take in the buffer."""
+        return len(self.request_body) + len(self.response_body)
 
 
 class Recorder:
@@ -90,6 +102,7 @@ class Recorder:
         self.lost = 0
         self._write = write
         self._most, self._batch, self._every = most, batch, every
+        self._weight = 0
         self._calls: deque[Call] = deque()
         self._lock = threading.Lock()
         self._writing = threading.Lock()
@@ -100,11 +113,12 @@ class Recorder:
     def add(self, call: Call) -> None:
         """Take a call, or count it as lost when the buffer is full."""
         with self._lock:
-            if len(self._calls) >= self._most:
+            if len(self._calls) >= self._most or self._weight > MOST_WAITING_BYTES:
                 self.lost += 1
                 return
             self._calls.append(call)
-            if len(self._calls) >= self._batch:
+            self._weight += call.weight
+            if len(self._calls) >= self._batch or self._weight > MOST_WAITING_BYTES // 2:
                 self._wake.set()
             # Started by the first call, hence after a web server has forked; a fork leaves threads behind.
             if self._thread is None or not self._thread.is_alive():
@@ -120,6 +134,7 @@ class Recorder:
             with self._lock:
                 calls = list(self._calls)
                 self._calls.clear()
+                self._weight = 0
             try:
                 if calls:
                     self._write(calls)
@@ -138,6 +153,7 @@ class Recorder:
             kept = calls[len(calls) - room :] if room else []
             self.lost += len(calls) - len(kept)
             self._calls.extendleft(reversed(kept))
+            self._weight += sum(call.weight for call in kept)
 
     def _run(self) -> None:
         while True:
@@ -172,9 +188,21 @@ class CallLog:
         return response
 
 
+def most_kept(seller: Seller) -> int:
+    """Return how many bytes of each body the log keeps for a seller."""
+    return KEPT_BYTES_OF_TESTS if seller.is_test else KEPT_BYTES
+
+
 def note_body(request: Any, body: bytes) -> None:
     """Keep the beginning of a body while it is read: later nobody can read it again."""
-    setattr(getattr(request, "_request", request), _BODY, (body[:KEPT_BYTES], len(body)))
+    key = getattr(request, "auth", None)
+    most = most_kept(key.seller) if isinstance(key, ApiKey) else KEPT_BYTES
+    setattr(getattr(request, "_request", request), _BODY, (body[:most], len(body)))
+
+
+def note_turned_away(request: Any, reason: ApiCall.TurnedAway) -> None:
+    """Keep why a caller was not let in."""
+    setattr(getattr(request, "_request", request), _TURNED_AWAY, reason.value)
 
 
 def _speaks_api(request: HttpRequest) -> bool:
@@ -204,14 +232,16 @@ def _facts(
         status=response.status_code,
         request_id=number,
         user_agent=headers.get("User-Agent", ""),
+        turned_away=getattr(request, _TURNED_AWAY, ""),
     )
-    if not call.seller_id:
+    if not isinstance(key, ApiKey):
         return call
+    call.most_kept = most_kept(key.seller)
     call.request_body, call.request_size = getattr(request, _BODY, (b"", _length(request)))
     if isinstance(response, HttpResponse):
         call.response_size = len(response.content)
         if any(kind in response.headers.get("Content-Type", "") for kind in _READABLE):
-            call.response_body = response.content[:KEPT_BYTES]
+            call.response_body = response.content[: call.most_kept]
     return call
 
 
@@ -258,6 +288,7 @@ def _row(call: Call) -> ApiCall:
         seller_id=call.seller_id,
         called_at=call.called_at,
         key_prefix=_clean(call.prefix),
+        turned_away=call.turned_away,
         method=told(call.method, 10),
         path=told(call.path, 1_000),
         query=told(query_without_secrets(call.query), 2_000),
@@ -266,18 +297,18 @@ def _row(call: Call) -> ApiCall:
         status=call.status,
         milliseconds=round(call.seconds * 1000),
         request_id=told(call.request_id, 64),
-        user_agent=told(call.user_agent, 200),
-        request_body=told(without_secrets(_text(call.request_body)), KEPT_BYTES),
+        user_agent=told(without_secrets(call.user_agent), 200),
+        request_body=told(without_secrets(_text(call.request_body, call.most_kept)), call.most_kept),
         request_size=call.request_size,
-        response_body=told(without_secrets(_text(call.response_body)), KEPT_BYTES),
+        response_body=told(without_secrets(_text(call.response_body, call.most_kept)), call.most_kept),
         response_size=call.response_size,
     )
 
 
-def _text(body: bytes) -> str:
+def _text(body: bytes, most: int) -> str:
     # A cut may fall inside a letter: its half is left out.
     text = body.decode(errors="replace")
-    return text.rstrip("\ufffd") if len(body) == KEPT_BYTES else text
+    return text.rstrip("\ufffd") if len(body) == most else text
 
 
 def _clean(text: str) -> str:

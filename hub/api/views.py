@@ -18,6 +18,8 @@ from hub.api.endpoints import endpoint_of
 from hub.models import Seller
 
 MOST_IGNORED_NAMED = 20
+REHEARSE = "X-Hub-Rehearse"
+"""On a test account, `production` has the hub answer as it answers a production account."""
 
 
 class SellerView(APIView):
@@ -50,6 +52,11 @@ class SellerView(APIView):
     def seller(self) -> Seller:
         """The seller who calls."""
         return seller_of(self.request)
+
+    @property
+    def is_test_account(self) -> bool:
+        """The seller's orders may be made up; not while its developer rehearses production."""
+        return self.seller.is_test and self.request.headers.get(REHEARSE, "").strip().lower() != "production"
 
     @property
     def seller_id(self) -> int:

@@ -26,7 +26,7 @@ from hub.portal import portal_site
 from hub.refusals import Refusal
 from marketplaces.admin.exchanges import pretty
 from marketplaces.admin.pages import mine, number, to
-from marketplaces.callbacks import services
+from marketplaces.callbacks import deliver, services
 from marketplaces.callbacks.models import Delivery, Event, Subscription
 
 FOLDER = "portal/callbacks"
@@ -55,6 +55,8 @@ def problem(delivery: Delivery | None) -> str:
     """Say in plain words why the last try of a call failed."""
     if delivery is None or delivery.state == Delivery.State.DELIVERED:
         return ""
+    if delivery.status == deliver.GONE:
+        return _("It answered 410: there is nobody at this address any more.")
     if delivery.tried_at is None:
         given_up = delivery.state == Delivery.State.GIVEN_UP
         return _("It waited for 3 days behind calls that were not taken.") if given_up else ""
@@ -76,15 +78,25 @@ def state(row: Subscription) -> tuple[str, str]:
     """Say in plain words how a webhook does; with the tone it is shown in."""
     waiting = capped(Delivery.objects.filter(subscription=row, state=Delivery.State.WAITING), 10_000)
     calls = ngettext("%(count)s call waits.", "%(count)s calls wait.", waiting) % {"count": waiting}
+    tried = Delivery.objects.filter(subscription=row, state=Delivery.State.WAITING, attempts__gt=0)
     if not row.is_active:
-        return _("Switched off.") + (f" {calls}" if waiting else ""), ""
-    if row.failures and row.failing_since:
-        tried = Delivery.objects.filter(subscription=row, state=Delivery.State.WAITING, attempts__gt=0)
+        gone = tried.filter(status=deliver.GONE).order_by("id").first()
+        said = [_("Switched off."), problem(gone), calls if waiting else ""]
+        return " ".join(filter(None, said)), "danger" if gone else ""
+    if row.failing_since:
         words = _("Not taken since %(since)s.") % {"since": _written(row.failing_since)}
-        again = _("Next try: %(when)s.") % {"when": _written(max(row.run_at, timezone.now()))}
-        return " ".join(filter(None, [words, problem(tried.order_by("id").first()), again, calls])), "danger"
+        oldest = tried.order_by("id").first()
+        next_try = max(row.run_at, timezone.now(), oldest.run_at if oldest and oldest.run_at else row.run_at)
+        again = _("Next try: %(when)s.") % {"when": _written(next_try)}
+        return " ".join(filter(None, [words, problem(oldest), again, calls])), "danger"
     if waiting:
-        return calls, "info"
+        aside = capped(tried.filter(run_at__isnull=False), 10_000)
+        refused = ngettext(
+            "%(count)s call was not taken and is tried again on its own.",
+            "%(count)s calls were not taken and are tried again on their own.",
+            aside,
+        ) % {"count": aside}
+        return (refused, "danger") if aside else (calls, "info")
     if Delivery.objects.filter(subscription=row, state=Delivery.State.DELIVERED).exists():
         return _("Works: everything was taken."), "success"
     return _("Nothing was told yet."), ""
@@ -157,6 +169,20 @@ def delete(request: HttpRequest, subscription_id: int) -> HttpResponse:
     return to("webhooks")
 
 
+@portal_site.page("webhooks/<int:subscription_id>/secret/", "webhook_secret", needs="manage")
+@require_POST
+def new_secret(request: HttpRequest, subscription_id: int) -> HttpResponse:
+    """Replace a webhook's secret; the new one is shown once, in this answer."""
+    row = mine(Subscription.objects.all(), request, subscription_id)
+    try:
+        secret, old_until = services.rotate_secret(row)
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+        return to("webhook", row.pk)
+    shown = {"title": _("The new secret"), "row": row, "secret": secret, "old_until": old_until}
+    return portal_site.render(request, f"{FOLDER}/secret.html", shown)
+
+
 @portal_site.page("webhooks/<int:subscription_id>/test/", "webhook_test", needs="operate")
 @require_POST
 def test(request: HttpRequest, subscription_id: int) -> HttpResponse:
@@ -190,9 +216,10 @@ def log(request: HttpRequest, subscription_id: int) -> HttpResponse:
 
 
 def _log(request: HttpRequest, row: Subscription) -> dict[str, Any]:
-    page = number(request, "page")
-    calls = Delivery.objects.filter(subscription=row).order_by("-id")
-    shown = list(calls[(page - 1) * PER_PAGE : page * PER_PAGE + 1])
+    page, chosen = number(request, "page"), request.GET.get("state", "")
+    calls = Delivery.objects.filter(subscription=row)
+    listed = calls.filter(state=chosen) if chosen in Delivery.State.values else calls
+    shown = list(listed.order_by("-id")[(page - 1) * PER_PAGE : page * PER_PAGE + 1])
     words, tone = state(row)
     return {
         "row": row,
@@ -200,6 +227,11 @@ def _log(request: HttpRequest, row: Subscription) -> dict[str, Any]:
         "state": words,
         "tone": tone,
         "calls": [(one, problem(one)) for one in shown[:PER_PAGE]],
+        "list_tabs": [
+            (label, f"state={value}" if value else "", value == chosen)
+            for value, label in [("", _("All calls")), *Delivery.State.choices]
+        ],
+        "chosen": chosen,
         "page": page,
         "previous_page": page - 1,
         "next_page": page + 1 if len(shown) > PER_PAGE else 0,
@@ -235,6 +267,20 @@ def replay(request: HttpRequest, delivery_id: int) -> HttpResponse:
     delivery = mine(Delivery.objects.select_related("subscription"), request, delivery_id)
     services.replay(delivery)
     messages.success(request, _("The call is made again, under the same id."))
+    return to("webhook", delivery.subscription_id)
+
+
+@portal_site.page("webhooks/calls/<int:delivery_id>/skip/", "webhook_skip", needs="operate")
+@require_POST
+def skip(request: HttpRequest, delivery_id: int) -> HttpResponse:
+    """Do not make a call that waits."""
+    delivery = mine(Delivery.objects.select_related("subscription"), request, delivery_id)
+    try:
+        services.skip(delivery)
+    except Refusal as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, _("The call was skipped; what waited behind it goes on."))
     return to("webhook", delivery.subscription_id)
 
 

@@ -23,7 +23,7 @@ from hub.portal import ScopedRelatedFilter, SellerAdmin, portal_site
 from marketplaces import causes, hints, services, showing
 from marketplaces.admin import csv_file
 from marketplaces.admin.pages import RowPage, mine, number, to
-from marketplaces.models import Issue, Listing, Load, LoadItem
+from marketplaces.models import Issue, Load, LoadItem
 
 FOLDER = "portal/marketplaces"
 PER_PAGE = 50
@@ -223,15 +223,8 @@ def live(request: HttpRequest, pk: int) -> HttpResponse:
 def reconnect(request: HttpRequest, pk: int) -> HttpResponse:
     """Send the corrected listings of a load again, or all that were refused, in a new load."""
     load = mine(Load.objects.select_related("connection__marketplace", "connection__seller"), request, pk)
-    if request.POST.get("what") == "all":
-        listings = Listing.objects.filter(
-            seller_id=load.seller_id,
-            connection=load.connection_id,
-            load_items__load=load,
-            state=Listing.State.ERROR,
-        )
-    else:
-        listings = services.corrected(load)
+    is_all = request.POST.get("what") == "all"
+    listings = services.refused(load) if is_all else services.corrected(load)
     try:
         new = services.start_load(
             connection=load.connection,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from catalog.api.docs import FAULT
 from hub.api.shapes import (
     COUNT,
     FLAG,
@@ -19,12 +20,20 @@ from hub.api.shapes import (
     told,
     word,
 )
+from marketplaces.api.shapes import SWITCHES
 from marketplaces.contract import Facet
 from marketplaces.models import Connection, Issue, Listing, Load, LoadItem
 
 WHO = {**word("erp", "seller", "marketplace"), "description": "Who can mend it."}
 SKU = {**TEXT, "description": "The variation's SKU."}
 NAME = {**TEXT, "description": "The connection's name."}
+_NAMED = {**NAME, "minLength": 1, "maxLength": 80}
+_SKUS = {
+    **many({**TEXT, "minLength": 1, "maxLength": 100}),
+    "maxItems": 10_000,
+    "description": "SKUs of products (all their variations) or of variations.",
+}
+_SOME_SKUS = {**_SKUS, "minItems": 1}
 
 
 def _counts(states: Sequence[str]) -> Schema:
@@ -74,10 +83,7 @@ CONNECTION = named(
         marketplace={**TEXT, "description": "The marketplace's key."},
         account={**TEXT, "description": "The account's own number at the marketplace."},
         status=word(*Connection.Status.values),
-        sync={
-            **told(**dict.fromkeys(("stock", "price", "orders", "content", "reconnect"), FLAG)),
-            "description": "What follows by itself.",
-        },
+        sync={**told(**dict.fromkeys(SWITCHES, FLAG)), "description": "What follows by itself."},
         listings=_counts(Listing.State.values),
         last_answer_at=MOMENT,
         last_problem=MAYBE,
@@ -85,6 +91,20 @@ CONNECTION = named(
     ),
 )
 CONNECTIONS = told(connections=many(CONNECTION))
+CONNECTION_CHANGE = json_body(
+    told(
+        connection=named(
+            "ConnectionChange",
+            taken(
+                paused={**FLAG, "description": "Nothing is sent or fetched; what becomes due waits."},
+                sync={
+                    **taken(**dict.fromkeys(SWITCHES, FLAG)),
+                    "description": "What follows by itself; `accept` is the acceptance of orders.",
+                },
+            ),
+        )
+    )
+)
 LISTING = named(
     "Listing",
     told(
@@ -124,17 +144,18 @@ NEW_LOAD = json_body(
             taken(
                 "connection",
                 "action",
-                connection={**NAME, "minLength": 1, "maxLength": 80},
+                connection=_NAMED,
                 action=word(*Load.Action.values),
-                skus={
-                    **many({**TEXT, "minLength": 1, "maxLength": 100}),
-                    "maxItems": 10_000,
-                    "description": "SKUs of products (all their variations) or of variations.",
-                },
+                skus=_SKUS,
                 all={**FLAG, "description": "Every product, or every listing of the connection."},
+                corrected={**FLAG, "description": "Reconnect only: all corrected ones of the connection."},
                 corrected_of={
                     **COUNT,
                     "description": "Reconnect only: the corrected listings of the load with this number.",
+                },
+                refused_of={
+                    **COUNT,
+                    "description": "Reconnect only: all listings refused in the load with this number.",
                 },
             ),
         )
@@ -165,3 +186,53 @@ CAUSES = told(
         )
     )
 )
+CHECK = json_body(told(load=named("NewCheck", told(connection=_NAMED, skus=_SOME_SKUS))))
+CHECKED = told(
+    connection=NAME,
+    ready={**COUNT, "description": "Variations that would be taken as they stand."},
+    not_ready=COUNT,
+    unknown_skus={**many(TEXT), "description": "SKUs that mean nothing here; the others were checked."},
+    items=many(named("CheckedVariation", told(sku=SKU, ready=FLAG, issues=many(FAULT)))),
+)
+SEND = json_body(
+    told(
+        listings=named(
+            "SendAgain",
+            taken(
+                "connection",
+                "skus",
+                connection=_NAMED,
+                skus=_SOME_SKUS,
+                facets={
+                    **many(word(Facet.PRICE.value, Facet.STOCK.value)),
+                    "description": "Both where none is named.",
+                },
+            ),
+        )
+    )
+)
+SENT = told(
+    listings={**COUNT, "description": "How many are sent again."},
+    unknown_skus={**many(TEXT), "description": "SKUs that are not on sale there; the others are sent."},
+)
+CHOSEN_ISSUES = json_body(
+    told(
+        issues=named(
+            "ChosenIssues",
+            taken(
+                "code",
+                code={
+                    **TEXT,
+                    "minLength": 1,
+                    "maxLength": 40,
+                    "description": "The cause, such as gtin_invalid.",
+                },
+                field={**TEXT, "maxLength": 300},
+                marketplace_code={**TEXT, "maxLength": 300},
+                connection={**NAME, "maxLength": 80},
+                skus={**_SKUS, "description": "SKUs of variations."},
+            ),
+        )
+    )
+)
+HOW_MANY = told(issues={**COUNT, "description": "How many are now put aside, or back."})

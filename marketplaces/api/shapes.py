@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from django.db.models import Count
-from django.utils import timezone
 
+from hub.api.times import moment
 from marketplaces import hints
 from marketplaces.contract import Facet
 from marketplaces.models import Connection, Issue, Listing, Load, LoadItem, Sync
 
-
-def moment(at: datetime | None) -> str | None:
-    """Return a time with Brazil's offset, to the second."""
-    return timezone.localtime(at).isoformat(timespec="seconds") if at else None
+SWITCHES = {
+    "stock": "sync_stock",
+    "price": "sync_price",
+    "orders": "sync_orders",
+    "accept": "accept_orders",
+    "content": "sync_content",
+    "reconnect": "auto_reconnect",
+}
+"""What follows by itself on a connection: the API's word, and its column."""
 
 
 def connections(rows: Sequence[Connection]) -> list[dict[str, Any]]:
@@ -35,13 +39,7 @@ def connections(rows: Sequence[Connection]) -> list[dict[str, Any]]:
             "marketplace": one.marketplace_id,
             "account": one.account_id,
             "status": one.status,
-            "sync": {
-                "stock": one.sync_stock,
-                "price": one.sync_price,
-                "orders": one.sync_orders,
-                "content": one.sync_content,
-                "reconnect": one.auto_reconnect,
-            },
+            "sync": {word: getattr(one, column) for word, column in SWITCHES.items()},
             "listings": {state: counts.get(one.pk, {}).get(state, 0) for state in Listing.State.values},
             "last_answer_at": moment(one.last_ok_at),
             "last_problem": one.last_error or None,

@@ -25,10 +25,10 @@ from hub.api.errors import Malformed, Unprocessable
 from hub.api.paging import DEEPEST_ROW
 from hub.api.schema import errors, nothing
 from hub.api.shapes import COUNT, MOMENT, TEXT, Schema, json_body, many, named, some, taken, told, word
+from hub.api.times import moment
 from hub.api.views import SellerView, done
 from hub.refusals import Incomplete, Refusal, required_fields
 from marketplaces import hints
-from marketplaces.api.shapes import moment
 from marketplaces.contract import Facet, IssueKind
 from marketplaces.models import Connection, Issue
 

@@ -1,4 +1,4 @@
-"""/connections, /listings, /loads and /issues: what a seller does in the portal, an ERP does here."""
+"""/listings and /loads: what a seller does in the portal, an ERP does here."""
 
 from __future__ import annotations
 
@@ -16,17 +16,22 @@ from catalog.models import Variation
 from hub.api.errors import Malformed
 from hub.api.paging import open_cursor, page_of, seal_cursor
 from hub.api.parsing import unwrap
-from hub.api.schema import errors, in_path
+from hub.api.schema import errors
 from hub.api.shapes import WALK
 from hub.api.views import SellerView
 from hub.refusals import Incomplete, Refusal, Unknown, required_fields
-from marketplaces import services
+from marketplaces import hints, services
 from marketplaces.api import docs, shapes
-from marketplaces.causes import by_cause
-from marketplaces.models import Connection, Issue, Listing, Load, LoadItem
+from marketplaces.contract import Facet
+from marketplaces.desired import Translator
+from marketplaces.models import Connection, Listing, Load, LoadItem
 
 Row = TypeVar("Row", bound=Model)
 MOST_SKUS = 10_000
+MOST_CHECKED = 1_000
+TERMS = (Facet.PRICE.value, Facet.STOCK.value)
+WAYS = ("skus", "all", "corrected", "corrected_of", "refused_of")
+"""How a load is told what to send."""
 OF_CONNECTION = OpenApiParameter("connection", str, description="The connection's name.")
 
 
@@ -104,32 +109,11 @@ def among(variations: QuerySet[Variation], skus: list[str]) -> tuple[QuerySet[Va
     return variations.filter(pk__in=ids), [sku for sku in dict.fromkeys(skus) if sku not in known]
 
 
-class ConnectionsView(WalkedView):
-    """The seller's accounts at marketplaces."""
-
-    @extend_schema(
-        operation_id="connections_list",
-        summary="List the connections",
-        responses={200: docs.CONNECTIONS, **errors()},
-    )
-    def get(self, request: Request) -> Response:
-        """List all connections; a seller has few."""
-        rows = list(Connection.objects.filter(seller_id=self.seller_id).order_by("name"))
-        return Response({"connections": shapes.connections(rows)})
-
-
-class ConnectionView(WalkedView):
-    """One account at a marketplace."""
-
-    @extend_schema(
-        operation_id="connections_get",
-        summary="Get one connection",
-        parameters=[in_path("name", "The connection's name.")],
-        responses={200: docs.CONNECTION, **errors(404)},
-    )
-    def get(self, request: Request, name: str) -> Response:
-        """Describe a connection, how many listings it has in each state and its last problem."""
-        return Response(shapes.connections([self.connection(name)])[0])
+def among_listings(listings: QuerySet[Listing], skus: list[str]) -> tuple[QuerySet[Listing], list[str]]:
+    """Return the listings of what these SKUs mean, and the SKUs that have none."""
+    listed = Variation.objects.filter(pk__in=listings.order_by().values("variation"))
+    chosen, unknown = among(listed, skus)
+    return listings.filter(variation__in=chosen), unknown
 
 
 class ListingsView(WalkedView):
@@ -165,6 +149,41 @@ class ListingsView(WalkedView):
         return rows
 
 
+class SendView(WalkedView):
+    """Sending price and stock again."""
+
+    @extend_schema(
+        operation_id="listings_send",
+        summary="Send price and stock of listings again",
+        description=(
+            "Although they may seem right, and also where the marketplace refused them. Only listings on "
+            "sale are sent; the SKUs of others are named in `unknown_skus`. `facets` is both unless sent."
+        ),
+        request=docs.SEND,
+        responses={202: docs.SENT, **errors(400, 404, 422)},
+    )
+    def post(self, request: Request) -> Response:
+        """Let the lanes send them now."""
+        said = unwrap(request.data, "listings", bare=("connection", "skus"))
+        missing = [name for name in ("connection", "skus") if not said.get(name)]
+        if missing:
+            raise Incomplete(required_fields(missing))
+        connection = self.connection(values.code("connection", said["connection"], 80))
+        facets = [
+            one_of("facets", values.code("facets", one, 10), TERMS)
+            for one in values.items("facets", said.get("facets") or list(TERMS))
+        ]
+        on_sale = Listing.objects.filter(
+            seller_id=self.seller_id,
+            connection=connection,
+            state__in=(Listing.State.CONNECTED, Listing.State.CATALOGUING),
+        )
+        chosen, unknown = among_listings(on_sale, to_skus(said["skus"]))
+        sent = chosen.count()
+        services.send_terms_again(connection=connection, listings=chosen, facets=facets)
+        return Response({"listings": sent, "unknown_skus": unknown}, status=202)
+
+
 class LoadsView(WalkedView):
     """Numbered sets of listings sent in one action."""
 
@@ -192,9 +211,10 @@ class LoadsView(WalkedView):
         operation_id="loads_create",
         summary="Connect, associate, disconnect or reconnect",
         description=(
-            "Say what to send in one of three ways: `skus`, `all`, or (reconnect only) `corrected_of`, the "
-            "number of an earlier load whose errors were corrected. SKUs that are unknown, or not listed "
-            "where a listing is needed, are named in `unknown_skus`; the others are sent."
+            "Say what to send in one way: `skus`, `all`, or (reconnect only) `corrected`, whatever was "
+            "refused on this connection and corrected since; `corrected_of` or `refused_of`, the number of "
+            "a load of which the corrected, or all the refused listings are sent. SKUs that are unknown, or "
+            "not listed where a listing is needed, are named in `unknown_skus`; the others are sent."
         ),
         request=docs.NEW_LOAD,
         responses={201: docs.STARTED, **errors(400, 404, 422)},
@@ -207,11 +227,12 @@ class LoadsView(WalkedView):
             raise Incomplete(required_fields(missing))
         connection = self.connection(values.code("connection", said["connection"], 80))
         action = one_of("action", values.code("action", said["action"], 20).lower(), Load.Action.values)
-        skus = self._skus(said)
+        way = self._way(said)
+        if way.startswith(("corrected", "refused")) and action != Load.Action.RECONNECT:
+            raise Refusal(_("%(way)s goes with reconnect only.") % {"way": way})
+        skus = to_skus(said["skus"]) if way == "skus" else None
         unknown: list[str] = []
         if action in (Load.Action.CONNECT, Load.Action.ASSOCIATE):
-            if said.get("corrected_of"):
-                raise Refusal(_("corrected_of goes with reconnect only."))
             variations: QuerySet[Variation] = Variation.objects.filter(seller_id=self.seller_id)
             if skus is not None:
                 variations, unknown = among(variations, skus)
@@ -220,41 +241,79 @@ class LoadsView(WalkedView):
             )
         else:
             listings = Listing.objects.filter(seller_id=self.seller_id, connection=connection)
-            if said.get("corrected_of"):
-                listings = self._corrected(said["corrected_of"], action, connection)
-            elif skus is not None:
-                variations = Variation.objects.filter(
-                    seller_id=self.seller_id, listings__connection=connection
-                )
-                chosen, unknown = among(variations, skus)
-                listings = listings.filter(variation__in=chosen)
+            if skus is not None:
+                listings, unknown = among_listings(listings, skus)
+            elif way == "corrected":
+                listings = services.corrected_on(connection)
+            elif way != "all":
+                load_before = self._load(said[way], connection)
+                of_load = services.corrected if way == "corrected_of" else services.refused
+                listings = of_load(load_before)
             load = services.start_load(
                 connection=connection, action=action, listings=listings, origin=Load.Origin.API
             )
         return Response({**shapes.loads([load])[0], "unknown_skus": unknown}, status=201)
 
     @staticmethod
-    def _skus(said: dict[str, Any]) -> list[str] | None:
-        """Return the SKUs named, None for "all" or "corrected_of"; raises Refusal for none or several."""
-        ways = [name for name in ("skus", "all", "corrected_of") if said.get(name)]
+    def _way(said: dict[str, Any]) -> str:
+        """Return the one way in which it is said what to send; raises Refusal for none or several."""
+        ways = [name for name in WAYS if said.get(name)]
         if len(ways) != 1:
-            raise Refusal(_("Send one of: skus, all, corrected_of."))
-        if ways != ["skus"]:
-            if ways == ["all"] and said["all"] is not True:
-                raise Refusal(_("all must be true."))
-            return None
-        return to_skus(said["skus"])
+            raise Refusal(_("Send one of: %(ways)s.") % {"ways": ", ".join(WAYS)})
+        if ways[0] in ("all", "corrected") and said[ways[0]] is not True:
+            raise Refusal(_("%(way)s must be true.") % {"way": ways[0]})
+        return ways[0]
 
-    def _corrected(self, number: Any, action: str, connection: Connection) -> QuerySet[Listing]:
-        if action != Load.Action.RECONNECT:
-            raise Refusal(_("corrected_of goes with reconnect only."))
+    def _load(self, number: Any, connection: Connection) -> Load:
         wanted = number if isinstance(number, int) and not isinstance(number, bool) else 0
         load = Load.objects.filter(
-            seller_id=self.seller_id, connection=connection, number=min(wanted, 2**31 - 1)
+            seller_id=self.seller_id, connection=connection, number=max(0, min(wanted, 2**31 - 1))
         ).first()
         if load is None:
             raise Unknown(_("There is no load with the number %(number)s.") % {"number": number})
-        return services.corrected(load)
+        return load
+
+
+class LoadCheckView(WalkedView):
+    """Asking what a connection would say, without sending anything."""
+
+    @extend_schema(
+        operation_id="loads_check",
+        summary="Check products before connecting them",
+        description=(
+            "Nothing is sent and nothing changes: the answer is what our check says of each variation as it "
+            "now stands. What the marketplace demands in a category is known once its mapping was opened or "
+            f"something was sent there. At most {MOST_CHECKED} variations a call; unknown SKUs are named in "
+            "`unknown_skus`."
+        ),
+        request=docs.CHECK,
+        responses={200: docs.CHECKED, **errors(400, 404, 422)},
+    )
+    def post(self, request: Request) -> Response:
+        """Check variations."""
+        said = unwrap(request.data, "load", bare=("connection", "skus"))
+        missing = [name for name in ("connection", "skus") if not said.get(name)]
+        if missing:
+            raise Incomplete(required_fields(missing))
+        connection = self.connection(values.code("connection", said["connection"], 80))
+        chosen, unknown = among(Variation.objects.filter(seller_id=self.seller_id), to_skus(said["skus"]))
+        found = list(chosen.select_related("product").order_by("id")[: MOST_CHECKED + 1])
+        if len(found) > MOST_CHECKED:
+            raise Refusal(_("At most %(limit)s variations can be checked at once.") % {"limit": MOST_CHECKED})
+        translator = Translator(connection)
+        items = []
+        for variation in found:
+            issues = [hints.for_api(issue) for issue in translator.draft(variation).issues]
+            items.append({"sku": variation.sku, "ready": not issues, "issues": issues})
+        return Response(
+            {
+                "connection": connection.name,
+                "ready": sum(one["ready"] for one in items),
+                "not_ready": sum(not one["ready"] for one in items),
+                "unknown_skus": unknown,
+                "items": items,
+            }
+        )
 
 
 class LoadView(WalkedView):
@@ -308,82 +367,3 @@ class LoadItemsView(LoadView):
             return rows
 
         return self.walk(request, "items", narrow, lambda page: shapes.load_items(load, page))
-
-
-def open_issues(seller_id: int, given: dict[str, str]) -> QuerySet[Issue]:
-    """The seller's issues, open unless the closed ones are asked for."""
-    rows = Issue.objects.filter(seller_id=seller_id)
-    state = one_of("state", given.get("state", "open"), ("open", "closed"))
-    rows = rows.filter(closed_at__isnull=state == "open")
-    if "connection" in given:
-        rows = rows.filter(connection__name=given["connection"])
-    if "code" in given:
-        rows = rows.filter(kind=given["code"])
-    if "sku" in given:
-        rows = rows.filter(listing__variation__sku=given["sku"])
-    return rows
-
-
-class IssuesView(WalkedView):
-    """Catalogue errors, one by one."""
-
-    filters = ("connection", "state", "code", "sku")
-
-    @extend_schema(
-        operation_id="issues_list",
-        summary="List catalogue errors",
-        parameters=[
-            OF_CONNECTION,
-            OpenApiParameter("state", str, enum=["open", "closed"], description="Open by default."),
-            OpenApiParameter("code", str, description="The cause, such as gtin_invalid."),
-            OpenApiParameter("sku", str, description="A variation's SKU."),
-            *WALK,
-        ],
-        responses={200: docs.ISSUE_PAGE, **errors(400)},
-    )
-    def get(self, request: Request) -> Response:
-        """List catalogue errors, newest first."""
-
-        def narrow(given: dict[str, str]) -> QuerySet[Issue]:
-            return open_issues(self.seller_id, given).select_related("connection", "listing__variation")
-
-        return self.walk(request, "issues", narrow, self._show)
-
-    @staticmethod
-    def _show(page: Sequence[Issue]) -> list[dict[str, Any]]:
-        return [
-            {"sku": one.listing.variation.sku, "connection": one.connection.name, **shapes.issue(one)}
-            for one in page
-        ]
-
-
-class CausesView(WalkedView):
-    """Catalogue errors grouped by cause."""
-
-    @extend_schema(
-        operation_id="issues_causes",
-        summary="Count open catalogue errors by cause",
-        parameters=[OF_CONNECTION],
-        responses={200: docs.CAUSES, **errors()},
-    )
-    def get(self, request: Request) -> Response:
-        """Count open errors by cause, the most frequent first, at most a hundred causes."""
-        name = request.query_params.get("connection", "").replace("\x00", "").strip()
-        causes = by_cause(open_issues(self.seller_id, {"connection": name} if name else {}))
-        return Response(
-            {
-                "causes": [
-                    {
-                        "code": one.kind,
-                        "field": one.field,
-                        "marketplace_code": one.code or None,
-                        "message": one.title,
-                        "fix": one.fix,
-                        "who": one.fixer,
-                        "listings": one.listings,
-                        "example_skus": [sample.sku for sample in one.samples],
-                    }
-                    for one in causes
-                ]
-            }
-        )

@@ -17,9 +17,9 @@ from catalog import values
 from hub.api.parsing import unwrap
 from hub.api.schema import errors, nothing
 from hub.api.shapes import WALK
+from hub.api.times import moment
 from hub.api.views import SellerView, done
 from hub.refusals import Incomplete, Refusal, Unknown, required_fields
-from marketplaces.api.shapes import moment
 from marketplaces.api.views import WalkedView, one_of
 from marketplaces.callbacks import schema, services
 from marketplaces.callbacks.models import Delivery, Subscription
@@ -30,10 +30,14 @@ URL = values.text(500)
 
 CALLED = (
     "Each call is a POST with the headers X-Hub-Event, X-Hub-Delivery and X-Hub-Signature: "
-    "`t=<seconds>,v1=<HMAC-SHA256, hex, of t, a point and the body, keyed by the secret>`. Any 2xx within "
-    "8 seconds takes it. Else it is repeated after 10 s, 1 min, 5 min, 30 min, 2 h, 6 h and then every "
-    "12 h, and given up after 3 days; what happened later waits behind it. A call can come twice: its "
-    "X-Hub-Delivery is then the same."
+    "`t=<seconds>,v1=<HMAC-SHA256, hex, of t, a point and the body, keyed by the secret>`; for a day after "
+    "a new secret was made there are two v1, and either proves the call. Any 2xx within 8 seconds takes "
+    "it. Else it is repeated after 10 s, 1 min, 5 min, 30 min, 2 h, 6 h and then every 12 h, and given up "
+    "after 3 days. Without an answer, or with 401, 403, 405, 429, 502, 503 or 504, what happened later "
+    "waits behind it (`Retry-After` is respected). A call that is answered 400, 409, 413, 415 or 422, or "
+    "three times with anything else, steps aside: it is repeated all the same, and what happened later "
+    "goes ahead of it. 410 switches the webhook off. A call can come twice: its X-Hub-Delivery is then "
+    "the same."
 )
 
 
@@ -62,6 +66,7 @@ def show_deliveries(page: Sequence[Delivery]) -> list[dict[str, Any]]:
             "attempts": one.attempts,
             "last_try_at": moment(one.tried_at),
             "delivered_at": moment(one.delivered_at),
+            "stepped_aside_until": moment(one.run_at),
             "status": one.status,
             "answer": one.answer or None,
             "problem": one.error or None,
@@ -171,6 +176,24 @@ class TestView(SellerView):
         return Response(show_deliveries([delivery])[0], status=202)
 
 
+class SecretView(SellerView):
+    """What calls are signed with."""
+
+    @extend_schema(
+        operation_id="webhooks_secret",
+        summary="Make a new secret",
+        description="The answer holds it, this one time. Until `old_secret_until`, a day later, calls carry "
+        "a signature by each of the two, so that no call is lost while the ERP learns the new one.",
+        parameters=[ID],
+        request=None,
+        responses={200: schema.NewSecret, **errors(404, 422)},
+    )
+    def post(self, request: Request, id: str) -> Response:
+        """Make a new secret."""
+        secret, old_until = services.rotate_secret(webhook_of(self.seller_id, id))
+        return Response({"secret": secret, "old_secret_until": moment(old_until)})
+
+
 class DeliveriesView(WalkedView):
     """How the calls to one address went."""
 
@@ -195,28 +218,60 @@ class DeliveriesView(WalkedView):
         return self.walk(request, "deliveries", narrow, show_deliveries)
 
 
-class ReplayView(SellerView):
+class DeliveryView(SellerView):
+    """One call to one address."""
+
+    def delivery(self, id: str, delivery_id: str) -> Delivery:
+        """Return the seller's call of these ids; raises Unknown."""
+        rows = Delivery.objects.select_related("subscription").filter(seller_id=self.seller_id)
+        found = rows.filter(
+            subscription=webhook_of(self.seller_id, id), public_id=as_uuid(delivery_id)
+        ).first()
+        if found is None:
+            raise Unknown(_("There is no such call."))
+        return found
+
+    @staticmethod
+    def shown(delivery: Delivery, status: int) -> Response:
+        """Answer how the call now stands."""
+        delivery.refresh_from_db()
+        return Response(show_deliveries([delivery])[0], status=status)
+
+
+class ReplayView(DeliveryView):
     """Telling something once more."""
 
     @extend_schema(
         operation_id="webhooks_replay",
         summary="Make a call again",
-        description="Delivered or given up, under the same id; ahead of what happened later.",
+        description="Whatever became of it, under the same id; ahead of what happened later.",
         parameters=[ID, DELIVERY_ID],
         request=None,
         responses={202: schema.WebhookCall, **errors(404)},
     )
     def post(self, request: Request, id: str, delivery_id: str) -> Response:
         """Owe a call again."""
-        rows = Delivery.objects.select_related("subscription").filter(seller_id=self.seller_id)
-        delivery = rows.filter(
-            subscription=webhook_of(self.seller_id, id), public_id=as_uuid(delivery_id)
-        ).first()
-        if delivery is None:
-            raise Unknown(_("There is no such call."))
+        delivery = self.delivery(id, delivery_id)
         services.replay(delivery)
-        delivery.refresh_from_db()
-        return Response(show_deliveries([delivery])[0], status=202)
+        return self.shown(delivery, 202)
+
+
+class SkipView(DeliveryView):
+    """Not telling something."""
+
+    @extend_schema(
+        operation_id="webhooks_skip",
+        summary="Skip a call that waits",
+        description="It is not made any more, and what happened later goes on at once. It can be replayed.",
+        parameters=[ID, DELIVERY_ID],
+        request=None,
+        responses={200: schema.WebhookCall, **errors(404, 422)},
+    )
+    def post(self, request: Request, id: str, delivery_id: str) -> Response:
+        """Skip a call."""
+        delivery = self.delivery(id, delivery_id)
+        services.skip(delivery)
+        return self.shown(delivery, 200)
 
 
 def read(said: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Making the calls: lease some subscriptions, call them side by side, write down each answer.
 
-Rows are the truth: a call is owed until its row says delivered or given up. A worker that dies between
-the answer and its record leaves the row waiting, so the call is made again (at least once); the ERP
-knows it by X-Hub-Delivery. Only HTTP runs in threads; all rows are read and written by the worker's own.
+Rows are the truth: a call is owed until its row says delivered, given up or skipped. A worker that dies
+between the answer and its record leaves the row waiting, so the call is made again (at least once); the
+ERP knows it by X-Hub-Delivery. Only HTTP runs in threads; all rows are read and written by the worker's own.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -29,7 +30,7 @@ from hub.vault import SealBroken
 from marketplaces.callbacks.models import Delivery, Event, Subscription
 from marketplaces.callbacks.services import wake
 from marketplaces.contract import MarketplaceError
-from marketplaces.http import ApiClient
+from marketplaces.http import ApiClient, retry_after
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,14 @@ PAUSES = (
     timedelta(hours=6),
 )
 LONGEST_PAUSE = timedelta(hours=12)
+PATIENCE = 3
+"""After so many tries a call that gets an answer steps aside: it is this one the ERP cannot take."""
+REFUSALS = frozenset((400, 409, 413, 415, 422))
+"""Answers to this very call, read and understood: it steps aside at once."""
+TROUBLES = frozenset((0, 401, 403, 405, 429, 502, 503, 504))
+"""No answer, or one that says nothing of this call: everything waits, in order, until the ERP is back."""
+GONE = 410
+"""The ERP wants no more calls at this address: the webhook is switched off (Standard Webhooks)."""
 GIVE_UP_AFTER = timedelta(days=3)
 TRIMMED_ANSWER = 2000
 
@@ -63,6 +72,8 @@ class Result:
     answer: str
     error: str
     milliseconds: int
+    retry_after: timedelta = timedelta()
+    """How long the ERP asked to be left alone."""
 
     @property
     def is_delivered(self) -> bool:
@@ -77,7 +88,7 @@ class Call:
     url: str
     headers: dict[str, str]
     body: bytes
-    secret: str
+    secrets: Sequence[str]
 
     def make(self) -> Result:
         """Call through the one door; failures are results, too."""
@@ -86,7 +97,7 @@ class Call:
         client = ApiClient(
             base,
             self.headers,
-            secrets=[self.secret],
+            secrets=self.secrets,
             deadline=DEADLINE,
             allow_private=settings.HUB_ALLOW_PRIVATE_ADDRESSES,
         )
@@ -100,14 +111,17 @@ class Call:
             logger.exception("a webhook could not be called")
             return Result(0, "", type(error).__name__, int((time.monotonic() - clock) * 1000))
         text = answer.body[: TRIMMED_ANSWER * 4].decode("utf-8", "replace").replace("\x00", "")
-        text = text.replace(self.secret, "***")[:TRIMMED_ANSWER]
-        return Result(answer.status, text, "", int((time.monotonic() - clock) * 1000))
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
+        took = int((time.monotonic() - clock) * 1000)
+        asked = retry_after(answer.headers) if answer.status in (429, 503) else None
+        return Result(answer.status, text[:TRIMMED_ANSWER], "", took, asked or timedelta())
 
 
-def signature(secret: str, at: int, body: bytes) -> str:
-    """Return the X-Hub-Signature of a body sent at a moment (seconds since 1970)."""
-    signed = hmac.new(secret.encode(), b"%d." % at + body, hashlib.sha256).hexdigest()
-    return f"t={at},v1={signed}"
+def signature(secrets: Sequence[str], at: int, body: bytes) -> str:
+    """Return the X-Hub-Signature of a body sent at a moment (seconds since 1970), one v1 for each secret."""
+    signed = (hmac.new(one.encode(), b"%d." % at + body, hashlib.sha256).hexdigest() for one in secrets)
+    return ",".join([f"t={at}", *(f"v1={one}" for one in signed)])
 
 
 def ask(now: datetime) -> int:
@@ -166,8 +180,8 @@ def run(ids: Sequence[int]) -> int:
 
 
 def head(subscription: Subscription) -> Delivery | None:
-    """The next call of a subscription: a test, else the oldest one waiting."""
-    waiting = Delivery.objects.filter(subscription=subscription, state=Delivery.State.WAITING).order_by("id")
+    """The next call of a subscription: a test, else the oldest one whose time has come."""
+    waiting = Delivery.objects.callable(timezone.now()).filter(subscription=subscription).order_by("id")
     return waiting.filter(event=Event.PING).first() or waiting.first()
 
 
@@ -190,7 +204,6 @@ def record(subscription: Subscription, delivery: Delivery, result: Result, token
         )
         if row is None:
             return False
-        mine = Delivery.objects.filter(pk=delivery.pk, state=Delivery.State.WAITING)
         told = {
             "attempts": F("attempts") + 1,
             "tried_at": now,
@@ -199,33 +212,71 @@ def record(subscription: Subscription, delivery: Delivery, result: Result, token
             "error": result.error,
             "milliseconds": result.milliseconds,
         }
+        mine = Delivery.objects.filter(pk=delivery.pk)
         if result.is_delivered:
-            mine.update(**told, state=Delivery.State.DELIVERED, delivered_at=now)
-            if row.failures:
-                Subscription.objects.filter(pk=row.pk).update(failures=0, failing_since=None)
+            mine.update(**told, state=Delivery.State.DELIVERED, delivered_at=now, run_at=None)
+            _is_well_again(row, now)
             return True
         if delivery.event == Event.PING:
             mine.update(**told, state=Delivery.State.GIVEN_UP)
-            failures = row.failures
-        else:
-            mine.update(**told)
-            failures = min(row.failures + 1, 30_000)
-            # What waited behind it for as long would only knock at the same closed door.
-            Delivery.objects.filter(
-                subscription=row, state=Delivery.State.WAITING, waiting_since__lte=now - GIVE_UP_AFTER
-            ).update(state=Delivery.State.GIVEN_UP)
-        run_at = now + pause_after(failures) if failures else now
-        last_try = delivery.waiting_since + GIVE_UP_AFTER
-        Subscription.objects.filter(pk=row.pk).update(
-            failures=failures,
-            failing_since=(row.failing_since or now) if failures else None,
-            run_at=min(run_at, last_try) if last_try > now else run_at,
-            lease_until=None,
-            lease_token=None,
-        )
-        if not failures:
-            wake()
+            _rest(row, now + pause_after(row.failures) if row.failures else now)
+            return False
+        waiting = mine.filter(state=Delivery.State.WAITING)
+        if not waiting.update(**told):
+            return True  # skipped meanwhile
+        _give_up_old(row, now)
+        if result.status == GONE:
+            _rest(row, now, is_active=False)
+            return False
+        if _steps_aside(delivery, result):
+            waiting.update(run_at=_next_try(delivery, now, pause_after(delivery.attempts + 1)))
+            if delivery.run_at is None:
+                since = row.failing_since or now
+                Subscription.objects.filter(pk=row.pk).update(failures=0, failing_since=since)
+            return True
+        failures = min(row.failures + 1, 30_000)
+        pause = max(pause_after(failures), min(result.retry_after, LONGEST_PAUSE))
+        run_at = _next_try(delivery, now, pause)
+        _rest(row, run_at, failures=failures, failing_since=row.failing_since or now)
         return False
+
+
+def _steps_aside(delivery: Delivery, result: Result) -> bool:
+    if result.status in TROUBLES:
+        return False
+    return result.status in REFUSALS or delivery.run_at is not None or delivery.attempts + 1 >= PATIENCE
+
+
+def _next_try(delivery: Delivery, now: datetime, pause: timedelta) -> datetime:
+    """When a call is tried again: the last time just before it would be given up."""
+    last_try = delivery.waiting_since + GIVE_UP_AFTER
+    return min(now + pause, last_try) if last_try > now else now + pause
+
+
+def _is_well_again(row: Subscription, now: datetime) -> None:
+    """After trouble: what stepped aside meanwhile may have been refused for the same reason."""
+    if row.failing_since is None:
+        return
+    Subscription.objects.filter(pk=row.pk).update(failures=0, failing_since=None)
+    Delivery.objects.filter(subscription=row, state=Delivery.State.WAITING, run_at__isnull=False).update(
+        run_at=now
+    )
+
+
+def _give_up_old(row: Subscription, now: datetime) -> None:
+    """Give up what has waited for too long: it would only knock at the same closed door."""
+    Delivery.objects.filter(
+        subscription=row, state=Delivery.State.WAITING, waiting_since__lte=now - GIVE_UP_AFTER
+    ).update(state=Delivery.State.GIVEN_UP, run_at=None)
+
+
+def _rest(row: Subscription, run_at: datetime, **changes: Any) -> None:
+    """Give the lease back; the subscription is not called before this moment."""
+    Subscription.objects.filter(pk=row.pk).update(
+        run_at=run_at, lease_until=None, lease_token=None, **changes
+    )
+    if run_at <= timezone.now():
+        wake()
 
 
 def forget_old(border: datetime) -> int:
@@ -262,11 +313,11 @@ def _release(subscription: Subscription, token: uuid.UUID, *, owes_more: bool) -
 def _prepare(subscription: Subscription, delivery: Delivery) -> Call:
     body = json.dumps(delivery.body, ensure_ascii=False).encode()
     at = int(time.time())
-    secret = subscription.secret
+    secrets = subscription.secrets(timezone.now())
     headers = {
         "Content-Type": "application/json",
         "X-Hub-Event": delivery.event,
         "X-Hub-Delivery": str(delivery.public_id),
-        "X-Hub-Signature": signature(secret, at, body),
+        "X-Hub-Signature": signature(secrets, at, body),
     }
-    return Call(subscription.url, headers, body, secret)
+    return Call(subscription.url, headers, body, secrets)

@@ -37,7 +37,7 @@ class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def due(self, now: datetime) -> SubscriptionQuerySet:
         """Those owed a call whose time has come, and that nobody works on."""
         free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
-        owed = Delivery.objects.filter(subscription=OuterRef("pk"), state=Delivery.State.WAITING)
+        owed = Delivery.objects.callable(now).filter(subscription=OuterRef("pk"))
         return self.filter(free, Exists(owed), run_at__lte=now, is_active=True, seller__is_active=True)
 
 
@@ -45,7 +45,8 @@ class Subscription(models.Model):
     """An address of an ERP that wants to be called when something happens.
 
     Its calls go out one after the other, in the order of what happened; that is why the time of the
-    next one, the failures and the lease stand here and not on the calls.
+    next one, the failures and the lease stand here and not on the calls. Only a call that the ERP was
+    able to answer, and still does not take, steps aside and has a time of its own.
     """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -97,18 +98,40 @@ class Subscription(models.Model):
     def _owner(self) -> str:
         return f"marketplaces.subscription:{self.public_id}"
 
-    @property
-    def secret(self) -> str:
-        """What calls are signed with; raises vault.SealBroken."""
-        return vault.unseal(bytes(self.sealed_secret), owner=self._owner).get("secret", "")
+    def secrets(self, now: datetime) -> list[str]:
+        """What calls are signed with: the secret, and the one before while it is still valid.
 
-    def seal_secret(self, secret: str) -> None:
-        """Encrypt a secret into this instance; the caller saves."""
-        self.sealed_secret = vault.seal({"secret": secret}, owner=self._owner)
+        Raises vault.SealBroken.
+        """
+        kept = self._unsealed()
+        is_old_valid = "old" in kept and now < datetime.fromisoformat(kept["old_until"])
+        return [kept.get("secret", ""), *([kept["old"]] if is_old_valid else [])]
+
+    def seal_secret(self, secret: str, *, old_until: datetime | None = None) -> None:
+        """Encrypt a secret into this instance, keeping the one before until then; the caller saves.
+
+        Raises vault.SealBroken where the one before is to be kept and cannot be read.
+        """
+        kept = {"secret": secret}
+        if old_until is not None:
+            kept |= {"old": self._unsealed()["secret"], "old_until": old_until.isoformat()}
+        self.sealed_secret = vault.seal(kept, owner=self._owner)
 
     def reseal(self) -> None:
-        """Encrypt the same secret with the newest key; the caller saves. Raises vault.SealBroken."""
-        self.seal_secret(self.secret)
+        """Encrypt the same secrets with the newest key; the caller saves. Raises vault.SealBroken."""
+        self.sealed_secret = vault.seal(self._unsealed(), owner=self._owner)
+
+    def _unsealed(self) -> dict[str, str]:
+        return vault.unseal(bytes(self.sealed_secret), owner=self._owner)
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    """Questions about calls."""
+
+    def callable(self, now: datetime) -> DeliveryQuerySet:
+        """Those that wait: in line, or aside with their time come."""
+        in_time = Q(run_at__isnull=True) | Q(run_at__lte=now)
+        return self.filter(in_time, state=Delivery.State.WAITING)
 
 
 class Delivery(models.Model):
@@ -118,6 +141,7 @@ class Delivery(models.Model):
         WAITING = "waiting", _("Waiting")
         DELIVERED = "delivered", _("Delivered")
         GIVEN_UP = "given_up", _("Given up")
+        SKIPPED = "skipped", _("Skipped")
 
     public_id = models.UUIDField(db_default=RandomUUID(), unique=True, editable=False)
     """Sent as X-Hub-Delivery, the same each time, so that the ERP can tell a repetition."""
@@ -129,6 +153,8 @@ class Delivery(models.Model):
     created_at = models.DateTimeField(_("happened"), default=timezone.now)
     waiting_since = models.DateTimeField(default=timezone.now)
     """When it was first to be sent, or was last put back by a person: giving up counts from here."""
+    run_at = models.DateTimeField(_("not before"), null=True, blank=True)
+    """Set on a call that stepped aside: it is tried again then, and what happened later goes ahead of it."""
     state = models.CharField(_("state"), max_length=9, choices=State, db_default=State.WAITING)
     attempts = models.SmallIntegerField(_("attempts"), db_default=0)
     tried_at = models.DateTimeField(_("last tried"), null=True, blank=True)
@@ -138,6 +164,8 @@ class Delivery(models.Model):
     error = models.TextField(_("problem"), blank=True, db_default="")
     milliseconds = models.IntegerField(_("duration"), null=True, blank=True)
 
+    objects = DeliveryQuerySet.as_manager()
+
     class Meta:
         app_label = "marketplaces"
         verbose_name = _("webhook call")
@@ -145,7 +173,7 @@ class Delivery(models.Model):
         ordering = ("-id",)
         constraints = [
             models.CheckConstraint(
-                condition=Q(state__in=["waiting", "delivered", "given_up"]),
+                condition=Q(state__in=["waiting", "delivered", "given_up", "skipped"]),
                 name="marketplaces_delivery_state_known",
             ),
             models.CheckConstraint(

@@ -42,13 +42,18 @@ class Webhook(s.Serializer[Any]):
     events = _events()
     active = s.BooleanField()
     created_at = s.DateTimeField()
-    failures = s.IntegerField(help_text="In a row; 0 when all is well.")
+    failures = s.IntegerField(help_text="In a row, of the call now in line; 0 when all is well.")
     failing_since = _moment()
     next_try_at = _moment()
 
 
 class WebhookWithSecret(Webhook):
     secret = s.CharField(help_text="Keep it: it is shown only in this answer.")
+
+
+class NewSecret(s.Serializer[Any]):
+    secret = s.CharField(help_text="Keep it: it is shown only in this answer.")
+    old_secret_until = s.DateTimeField()
 
 
 class Webhooks(s.Serializer[Any]):
@@ -77,6 +82,9 @@ class WebhookCall(s.Serializer[Any]):
     attempts = s.IntegerField()
     last_try_at = _moment()
     delivered_at = _moment()
+    stepped_aside_until = s.DateTimeField(
+        allow_null=True, help_text="Set while it is repeated on its own and holds up nothing."
+    )
     status = s.IntegerField(allow_null=True, help_text="The HTTP status of the last answer.")
     answer = s.CharField(allow_null=True)
     problem = s.CharField(allow_null=True)

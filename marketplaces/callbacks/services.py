@@ -11,7 +11,7 @@ import json
 import secrets
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,11 +25,14 @@ from django.utils.translation import gettext as _
 
 from hub.models import Seller, User
 from hub.refusals import Refusal
+from hub.vault import SealBroken
 from marketplaces.callbacks.models import Delivery, Event, Subscription
 from marketplaces.models import Connection, Issue, Listing, Load, LoadItem
 
 MOST_SUBSCRIPTIONS = 20
 ISSUES_PER_CALL = 100
+OLD_SECRET_IS_VALID = timedelta(hours=24)
+"""After a new secret was made: as long the ERP has to learn it."""
 SUBSCRIBABLE = tuple(one.value for one in Event if one is not Event.PING)
 
 # The dispatcher listens on "hub" (engine.CHANNEL); the notification goes out with the commit.
@@ -147,7 +150,7 @@ def subscribe(
 ) -> tuple[Subscription, str]:
     """Add an address and return it with its secret, which is shown once; raises Refusal."""
     url, wanted = _address(url), _events(events)
-    secret = f"whsec_{secrets.token_urlsafe(32)}"
+    secret = _new_secret()
     with transaction.atomic():
         Seller.objects.select_for_update(no_key=True).only("pk").get(pk=seller.pk)
         if Subscription.objects.filter(seller_id=seller.pk).count() >= MOST_SUBSCRIPTIONS:
@@ -156,6 +159,26 @@ def subscribe(
         row.seal_secret(secret)
         row.save()
     return row, secret
+
+
+def rotate_secret(subscription: Subscription) -> tuple[str, datetime]:
+    """Make a new secret and return it, with the time until which calls carry the old signature, too.
+
+    Raises Refusal where the old one cannot be read.
+    """
+    secret, old_until = _new_secret(), timezone.now() + OLD_SECRET_IS_VALID
+    with transaction.atomic():
+        row = Subscription.objects.select_for_update(no_key=True).get(pk=subscription.pk)
+        try:
+            row.seal_secret(secret, old_until=old_until)
+        except SealBroken:
+            raise Refusal(_("The secret cannot be read. Delete this webhook and add it again.")) from None
+        row.save(update_fields=["sealed_secret"])
+    return secret, old_until
+
+
+def _new_secret() -> str:
+    return f"whsec_{secrets.token_urlsafe(32)}"
 
 
 def change(
@@ -176,6 +199,9 @@ def change(
     subscription.failures, subscription.failing_since = 0, None
     with transaction.atomic():
         subscription.save(update_fields=["url", "events", "is_active", "run_at", "failures", "failing_since"])
+        Delivery.objects.filter(
+            subscription=subscription, state=Delivery.State.WAITING, run_at__isnull=False
+        ).update(run_at=None)
         wake()
 
 
@@ -193,11 +219,24 @@ def ping(subscription: Subscription) -> Delivery:
 
 
 def replay(delivery: Delivery) -> None:
-    """Owe a call again, under the same id, whether it was delivered or given up."""
+    """Owe a call again, at once and under the same id, whatever became of it."""
     with transaction.atomic():
         Delivery.objects.filter(pk=delivery.pk).update(
-            state=Delivery.State.WAITING, waiting_since=timezone.now(), delivered_at=None, attempts=0
+            state=Delivery.State.WAITING,
+            waiting_since=timezone.now(),
+            run_at=None,
+            delivered_at=None,
+            attempts=0,
         )
+        _run_now(delivery.subscription)
+
+
+def skip(delivery: Delivery) -> None:
+    """Do not make a call that waits, so that what happened later goes on at once; raises Refusal."""
+    with transaction.atomic():
+        waiting = Delivery.objects.filter(pk=delivery.pk, state=Delivery.State.WAITING)
+        if not waiting.update(state=Delivery.State.SKIPPED, run_at=None):
+            raise Refusal(_("Only a call that waits can be skipped."))
         _run_now(delivery.subscription)
 
 
@@ -219,7 +258,7 @@ def _address(url: str) -> str:
         is_whole = bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         is_whole = False
-    if not is_whole or parts.scheme not in ("http", "https") or parts.username or not url.isprintable():
+    if not is_whole or parts.scheme not in ("http", "https") or "@" in parts.netloc or not url.isprintable():
         raise Refusal(_("%(field)s: send an address such as https://erp.example.com/hub.") % {"field": "url"})
     if parts.scheme == "http" and not settings.HUB_ALLOW_PRIVATE_ADDRESSES:
         raise Refusal(_("%(field)s: only https addresses are called.") % {"field": "url"})

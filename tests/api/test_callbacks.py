@@ -101,6 +101,37 @@ def test_calls_are_walked_filtered_and_replayed(erp: Erp, hook: dict[str, Any], 
     assert [one.told["data"]["code"] for one in receiver.heard] == ["A-0", "A-1", "A-2", "A-0"]
 
 
+def test_a_call_that_cannot_be_taken_is_seen_aside_and_skipped(
+    erp: Erp, hook: dict[str, Any], receiver: Receiver
+) -> None:
+    receiver.refused, receiver.refusal = {"A-0"}, 422
+    services.announce(erp.seller.pk, Event.ORDER_CREATED, [{"code": "A-0"}, {"code": "A-1"}])
+    call(hook)
+    path = f"/webhooks/{hook['id']}/deliveries"
+    taken, aside = erp.get(path).json()["deliveries"]
+    assert (taken["state"], taken["stepped_aside_until"]) == ("delivered", None)
+    assert (aside["state"], aside["status"]) == ("waiting", 422)
+    assert aside["stepped_aside_until"]
+    answer = erp.post(f"{path}/{aside['id']}/skip", None)
+    assert (answer.status_code, answer.json()["state"]) == (200, "skipped")
+    assert erp.get(f"{path}?state=skipped").json()["deliveries"] == [answer.json()]
+    assert erp.post(f"{path}/{aside['id']}/skip", None).status_code == 422
+
+
+def test_a_new_secret_is_shown_once_and_the_old_one_goes_on_for_a_day(
+    erp: Erp, hook: dict[str, Any], receiver: Receiver
+) -> None:
+    answer = erp.post(f"/webhooks/{hook['id']}/secret", None)
+    assert (answer.status_code, sorted(answer.json())) == (200, ["old_secret_until", "secret"])
+    new = answer.json()["secret"]
+    assert new != hook["secret"]
+    assert new not in erp.get("/webhooks").content.decode()
+    erp.post(f"/webhooks/{hook['id']}/test", None)
+    call(hook)
+    assert receiver.heard[0].is_signed_with(new)
+    assert receiver.heard[0].is_signed_with(hook["secret"])
+
+
 def test_a_failing_webhook_says_so(erp: Erp, hook: dict[str, Any], receiver: Receiver) -> None:
     receiver.statuses = [500]
     services.announce(erp.seller.pk, Event.ORDER_CREATED, [{"code": "A-1"}])
@@ -153,6 +184,9 @@ def test_a_stranger_reaches_nothing(
         stranger.post(f"{path}/test", None),
         stranger.get(f"{path}/deliveries"),
         stranger.post(replay, None),
+        stranger.post(f"{path}/deliveries/{delivery.public_id}/skip", None),
+        stranger.post(f"{path}/secret", None),
+        erp.post(f"{path}/deliveries/{uuid.uuid4()}/skip", None),
         erp.get(f"/webhooks/{uuid.uuid4()}/deliveries"),
         erp.post(f"{path}/deliveries/{uuid.uuid4()}/replay", None),
         erp.get("/webhooks/nonsense/deliveries"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from marketplaces.models import Listing, Load
+from marketplaces.models import Connection, Listing, Load
 from marketplaces.simulators.sandbox import SandboxSimulator
 from tests import make
 from tests.marketplaces.shop import FAST, Shop, change_product, open_shop
@@ -27,6 +27,9 @@ class Erp:
 
     def post(self, path: str, body: Any) -> Any:
         return self._client.post(path, body, content_type="application/json", headers=self._headers)
+
+    def put(self, path: str, body: Any) -> Any:
+        return self._client.put(path, body, content_type="application/json", headers=self._headers)
 
 
 @pytest.fixture
@@ -132,6 +135,11 @@ def test_disconnecting_everything_takes_it_off_sale(shop: Shop, erp: Erp) -> Non
         ({"corrected_of": 99, "action": "reconnect"}, 404),
         ({"corrected_of": 10**30, "action": "reconnect"}, 404),
         ({"corrected_of": "1", "action": "reconnect"}, 404),
+        ({"corrected_of": -(10**30), "action": "reconnect"}, 404),
+        ({"refused_of": 1}, 422),
+        ({"refused_of": 99, "action": "reconnect"}, 404),
+        ({"corrected": True}, 422),
+        ({"corrected": 1, "action": "reconnect"}, 422),
     ],
 )
 def test_a_load_that_makes_no_sense_is_refused_in_a_sentence(
@@ -165,6 +173,139 @@ def test_a_stranger_sees_and_starts_nothing(shop: Shop, erp: Erp, stranger: Erp)
     for path in ("/connections/Sandbox", "/loads/1", "/loads/1/items"):
         assert stranger.get(path).status_code == 404
     assert start(stranger, all=True).status_code == 404
+    assert stranger.put("/connections/Sandbox", {"paused": True}).status_code == 404
+    assert stranger.post("/connections/Sandbox/try", None).status_code == 404
+    for path in ("/loads/check", "/listings/send"):
+        said = {"connection": "Sandbox", "skus": ["PAN-1"]}
+        assert stranger.post(path, {path.split("/")[1].removesuffix("s"): said, **said}).status_code == 404
+
+
+def test_a_check_says_what_a_connection_would_say_and_sends_nothing(shop: Shop, erp: Erp) -> None:
+    shop.sell("PAN-0")
+    shop.connect()
+    shop.sell("PAN-1")
+    shop.sell("PAN-2", brand="")
+    wanted = {"connection": "Sandbox", "skus": ["PAN-1", "PAN-2", "NONE"]}
+    answer = erp.post("/loads/check", {"load": wanted})
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert (told["ready"], told["not_ready"], told["unknown_skus"]) == (1, 1, ["NONE"])
+    good, bad = told["items"]
+    assert (good["sku"], good["ready"], good["issues"]) == ("PAN-1", True, [])
+    assert [(one["code"], one["field"], one["who"]) for one in bad["issues"]] == [
+        ("required", "brand", "erp")
+    ]
+    assert Listing.objects.count() == Load.objects.count() == 1
+
+
+def test_a_connection_is_paused_and_its_switches_turned(shop: Shop, erp: Erp) -> None:
+    changed = erp.put("/connections/Sandbox", {"connection": {"paused": True, "sync": {"stock": False}}})
+    assert changed.status_code == 200, changed.text
+    assert (changed.json()["status"], changed.json()["sync"]["stock"]) == ("paused", False)
+    assert changed.json()["sync"]["price"] is True, "what is not sent stays"
+    assert erp.get("/connections/Sandbox").json() == changed.json()
+    again = erp.put("/connections/Sandbox", {"paused": False}).json()
+    assert (again["status"], again["sync"]["stock"]) == ("active", False)
+    assert erp.post("/connections/Sandbox/try", None).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ({"connection": {"paused": "yes"}}, 422),
+        ({"connection": {"sync": {"stock": 1}, "paused": True}}, 422),
+        ({"connection": {"sync": "all"}}, 422),
+        ({"connection": 5}, 400),
+        ({}, 400),
+    ],
+)
+def test_a_change_that_makes_no_sense_changes_nothing(
+    shop: Shop, erp: Erp, said: dict[str, Any], status: int
+) -> None:
+    before = erp.get("/connections/Sandbox").json()
+    answer = erp.put("/connections/Sandbox", said)
+    assert (answer.status_code, list(answer.json())) == (status, ["error"])
+    assert erp.get("/connections/Sandbox").json() == before
+
+
+def test_a_connection_without_access_cannot_be_resumed(shop: Shop, erp: Erp) -> None:
+    Connection.objects.update(status=Connection.Status.NEEDS_CREDENTIALS)
+    assert erp.put("/connections/Sandbox", {"paused": False}).status_code == 422
+
+
+def test_price_and_stock_are_sent_again_on_demand(shop: Shop, erp: Erp) -> None:
+    shop.sell("PAN-1")
+    shop.sell("PAN-2", brand="")
+    shop.connect()
+    before = shop.sync("PAN-1", "stock").sent_at
+    wanted = {"connection": "Sandbox", "skus": ["PAN-1", "PAN-2"], "facets": ["stock"]}
+    answer = erp.post("/listings/send", {"listings": wanted})
+    assert (answer.status_code, answer.json()) == (202, {"listings": 1, "unknown_skus": ["PAN-2"]})
+    assert shop.sync("PAN-1", "stock").due_at is not None
+    assert shop.sync("PAN-1", "price").due_at is None
+    shop.settle()
+    assert shop.sync("PAN-1", "stock").sent_at > before
+
+
+def test_everything_refused_or_corrected_is_sent_again(shop: Shop, erp: Erp) -> None:
+    wrong = shop.sell("PAN-1", brand="")
+    shop.sell("PAN-2", brand="")
+    shop.connect()
+    assert start(erp, action="reconnect", corrected=True).status_code == 422, "nothing is corrected yet"
+    change_product(wrong, brand="Panex")
+    shop.settle()
+    assert start(erp, action="reconnect", corrected=True).json()["total"] == 1
+    shop.settle()
+    again = start(erp, action="reconnect", refused_of=1)
+    assert (again.status_code, again.json()["total"]) == (201, 1)
+
+
+def test_errors_are_put_aside_by_cause_and_brought_back(shop: Shop, erp: Erp, stranger: Erp) -> None:
+    shop.sell("PAN-1", brand="")
+    shop.sell("PAN-2", brand="")
+    shop.connect()
+
+    def skus(**state: str) -> list[str]:
+        return sorted(one["sku"] for one in erp.get("/issues", **state).json()["issues"])
+
+    assert skus() == ["PAN-1", "PAN-2"]
+    chosen = {"code": "required", "field": "brand", "connection": "Sandbox", "skus": ["PAN-1"]}
+    assert stranger.post("/issues/put_aside", {"issues": {"code": "required"}}).json() == {"issues": 0}
+    assert erp.post("/issues/put_aside", {"issues": {**chosen, "field": "ean"}}).json() == {"issues": 0}
+    assert erp.post("/issues/put_aside", {"issues": chosen}).json() == {"issues": 1}
+    assert (skus(), skus(state="aside")) == (["PAN-2"], ["PAN-1"])
+    assert erp.get("/issues/causes").json()["causes"][0]["listings"] == 1
+    assert erp.post("/issues/bring_back", {"issues": {"code": "required"}}).json() == {"issues": 1}
+    assert (skus(), skus(state="aside")) == (["PAN-1", "PAN-2"], [])
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "status"),
+    [
+        ("/loads/check", {"load": {"skus": ["A"]}}, 400),
+        ("/loads/check", {"load": {"connection": "Nowhere", "skus": ["A"]}}, 404),
+        ("/loads/check", {"load": {"connection": "Sandbox", "skus": "A"}}, 422),
+        ("/listings/send", {"listings": {"connection": "Sandbox"}}, 400),
+        ("/listings/send", {"listings": {"connection": "Nowhere", "skus": ["A"]}}, 404),
+        (
+            "/listings/send",
+            {"listings": {"connection": "Sandbox", "skus": ["A"], "facets": ["content"]}},
+            400,
+        ),
+        ("/listings/send", {"listings": {"connection": "Sandbox", "skus": [{}]}}, 422),
+        ("/issues/put_aside", {"issues": {}}, 400),
+        ("/issues/put_aside", {"issues": {"code": [5]}}, 422),
+        ("/issues/put_aside", {"issues": {"code": "required", "field": []}}, 422),
+        ("/issues/put_aside", {"issues": {"code": "required", "connection": "Nowhere"}}, 404),
+        ("/issues/bring_back", {"issues": {"code": "required", "skus": "A"}}, 422),
+        ("/connections/Nowhere/try", None, 404),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_a_sentence(
+    erp: Erp, path: str, said: dict[str, Any], status: int
+) -> None:
+    answer = erp.post(path, said)
+    assert (answer.status_code, list(answer.json())) == (status, ["error"]), answer.text
 
 
 def test_a_cursor_walks_every_listing_once_and_belongs_to_its_seller(

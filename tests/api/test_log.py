@@ -81,6 +81,13 @@ def test_a_call_is_written_with_what_was_asked_and_told(erp: Erp, rows: Rows) ->
     assert call.request_id == answer["X-Request-Id"]
 
 
+def test_a_secret_in_the_programs_name_is_not_kept(erp: Erp, rows: Rows) -> None:
+    erp.get("/products", **{"User-Agent": "Oca/4 token=UASECRET5 (Linux)"})
+    (call,) = rows()
+    assert call.user_agent.startswith("Oca/4 token=")
+    assert "UASECRET5" not in everything(call)
+
+
 def test_an_answer_is_written_as_it_was_told_also_where_it_travels_compressed(erp: Erp, rows: Rows) -> None:
     for number in range(5):
         make_product(erp.seller, f"LAMP-{number}")
@@ -259,6 +266,21 @@ def test_the_key_is_not_kept_where_a_body_is_cut_in_the_middle_of_it(erp: Erp, r
         '<login password="sentinel"/>',
         "Authorization: sentinel",
         '{"private_key": 123456789sentinel}',
+        '{"segredo": "sentinel", "pwd": "sentinel", "passphrase": "sentinel", "cookie": "a=sentinel"}',
+        '{"headers": [{"name": "Authorization", "value": "Basic sentinel"}]}',
+        '{"headers": [{"name": "X-Api-Key", "value": "sentinel',
+        '{"sent": "{\\"password\\": \\"sentinel\\"}"}',
+        '{"api_key": "sentinel", "api_key": "x"}',
+        '{"url": "https://erp.example/hub?a=1&access_token=sentinel&b=2"}',
+        '{"url": "https://erp.example/hub?a=1\\u0026access_token=sentinel',
+        '{"url": "https://user:sentinel@erp.example/hub"}',
+        '{"note": "sign with whsec_sentinel"}',
+        '{"note": "Authorization: Bearer sentinel.sentinel"}',
+        '{"note": "eyJhbGciOiJIUzI1NiJ9.sentinel.sentinel"}',
+        '{"pem": "-----BEGIN PRIVATE KEY-----\\nsentinel\\n-----END PRIVATE KEY-----"}',
+        "user=ana&api%5Fkey=sentinel",
+        "<password><![CDATA[sentinel]]></password>",
+        "Authorization: Basic sentinel",
     ],
 )
 def test_values_of_telling_names_are_masked_in_whole_cut_and_foreign_bodies(text: str) -> None:
@@ -269,7 +291,16 @@ def test_values_of_telling_names_are_masked_in_whole_cut_and_foreign_bodies(text
 
 
 @pytest.mark.parametrize(
-    "text", ['{"sku":"A",  "price":1.50}', '{"name": "\\u00e7a\\u003cb"}', "{no json", "", '{"key": "3517"}']
+    "text",
+    [
+        '{"sku":"A",  "price":1.50}',
+        '{"name": "\\u00e7a\\u003cb"}',
+        "{no json",
+        "",
+        '{"key": "3517"}',
+        '{"url": "https://img.example/a%20b.jpg?x=1", "email": "ana@example.com"}',
+        '{"code": "Lojas-1&2"}',
+    ],
 )
 def test_bodies_without_secrets_are_kept_to_the_letter(text: str) -> None:
     assert without_secrets(text) == text
@@ -280,6 +311,11 @@ def test_parameters_of_telling_names_are_masked() -> None:
         query_without_secrets("page=2&tok%65n=x&sku=A%20B&secret")
         == f"page=2&tok%65n={MASK}&sku=A%20B&secret"
     )
+
+
+@pytest.mark.parametrize("value", ["https%3A%2F%2Ferp.example%3Ftoken%3Dsentinel", "whsec_sentinel"])
+def test_secrets_inside_a_parameter_are_masked(value: str) -> None:
+    assert query_without_secrets(f"page=2&url={value}") == f"page=2&url={MASK}"
 
 
 def test_a_short_key_is_not_cut_out_of_every_word() -> None:
@@ -384,6 +420,22 @@ def test_a_full_buffer_counts_what_it_cannot_take(caplog: pytest.LogCaptureFixtu
     recorder.flush()
     assert subjects(written)[10:] == [13]
     assert caplog.text.count("missing") == 1
+
+
+def test_heavy_bodies_fill_the_buffer_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "MOST_WAITING_BYTES", 250)
+    written: list[Call] = []
+    recorder = Recorder(written.extend, batch=100, every=3600)
+    recorder._wake.set = lambda: None  # type: ignore[method-assign]
+    for number in range(5):
+        call = make_call(number)
+        call.request_body, call.response_body = b"x" * 60, b"y" * 40
+        recorder.add(call)
+    recorder.flush()
+    assert (subjects(written), recorder.lost) == ([0, 1, 2], 2)
+    recorder.add(make_call(5))
+    recorder.flush()
+    assert subjects(written)[3:] == [5]
 
 
 def test_calls_wait_while_the_database_is_away_and_the_newest_are_kept() -> None:

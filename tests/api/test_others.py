@@ -98,6 +98,13 @@ def test_another_stores_stock_is_kept_and_not_sold(erp: Erp) -> None:
     assert not StoreStock.objects.exists()
 
 
+def test_a_store_code_with_a_slash_can_be_addressed(erp: Erp) -> None:
+    make_product(erp.seller, "A")
+    assert erp.post("/stores", {"store": {"code": "SP/2", "name": "Osasco"}}).status_code == 201
+    assert stock(erp, "SP%2F2", code="A", qty=4).status_code == 201
+    assert erp.get("/stores/SP%2F2/skus/").json()["skus"][0]["qty"] == 4
+
+
 def test_a_stores_list_is_paged(erp: Erp) -> None:
     for number in range(5):
         make_product(erp.seller, f"S{number}")

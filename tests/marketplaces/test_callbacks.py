@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -144,26 +145,146 @@ def test_what_is_rolled_back_is_not_told(ana: Seller, hook: Subscription, erp: R
     assert turn() == 0
 
 
-def test_a_failed_call_is_repeated_with_growing_pauses_and_the_order_is_kept(
+def test_while_the_erp_is_away_everything_waits_in_order(
     ana: Seller, hook: Subscription, erp: Receiver, clock: Clock
 ) -> None:
     tell(ana, "A", "B")
-    erp.statuses = [500, 302, 404]
-    erp.headers = {"Location": "http://127.0.0.1:1/"}
-    for pause in (0, 10, 60):
+    erp.statuses = [503, 429, 401, 502]
+    for pause in (0, 10, 60, 300):
         clock.at += timedelta(seconds=pause - 1)
         assert pause == 0 or turn() == 0
         clock.at += timedelta(seconds=1)
         assert turn() == 1
     hook.refresh_from_db()
-    assert (hook.failures, Delivery.objects.first().attempts) == (3, 0)
+    assert (hook.failures, Delivery.objects.first().attempts) == (4, 0)
     tell(ana, "C")
-    clock.at += timedelta(minutes=5)
+    clock.at += timedelta(minutes=30)
     assert turn() == 3
-    assert codes(erp) == ["A", "A", "A", "A", "B", "C"]
+    assert codes(erp) == ["A", "A", "A", "A", "A", "B", "C"]
     assert len(set(erp.ids)) == 3
     hook.refresh_from_db()
     assert (hook.failures, hook.failing_since) == (0, None)
+
+
+def test_an_erp_that_asks_for_a_pause_gets_it(
+    ana: Seller, hook: Subscription, erp: Receiver, clock: Clock
+) -> None:
+    tell(ana, "A")
+    erp.statuses, erp.headers = [429], {"Retry-After": "3600"}
+    turn()
+    clock.at += timedelta(minutes=59)
+    assert turn() == 0
+    clock.at += timedelta(minutes=1)
+    assert turn() == 1
+
+
+def test_a_call_the_erp_fails_at_holds_up_the_others_for_three_tries_only(
+    ana: Seller, hook: Subscription, erp: Receiver, clock: Clock
+) -> None:
+    erp.refused = {"POISON"}
+    tell(ana, "POISON", "B", "C")
+    for pause in (0, 10, 60):
+        clock.at += timedelta(seconds=pause)
+        turn()
+    assert codes(erp)[:5] == ["POISON", "POISON", "POISON", "B", "POISON"]
+    assert codes(erp)[5:] == ["C"], "once more, as the ERP took something again; then on its own"
+    hook.refresh_from_db()
+    assert (hook.failures, hook.failing_since) == (0, None)
+    tell(ana, "D")
+    assert turn() == 1, "what is new does not wait for it"
+    erp.refused = set()
+    clock.at += timedelta(minutes=30)
+    assert turn() == 1
+    assert codes(erp)[-2:] == ["D", "POISON"]
+    assert set(Delivery.objects.values_list("state", "run_at")) == {("delivered", None)}
+
+
+def test_several_calls_the_erp_fails_at_do_not_hold_up_each_other(
+    ana: Seller, hook: Subscription, erp: Receiver, clock: Clock
+) -> None:
+    erp.refused = {"A", "B", "C"}
+    tell(ana, "A", "B", "C", "GOOD")
+    for _turn in range(12):
+        clock.at += timedelta(minutes=1)
+        turn()
+    assert "GOOD" in codes(erp)
+    assert Delivery.objects.filter(state="waiting", run_at__isnull=False).count() == 3
+
+
+@pytest.mark.parametrize("status", [400, 409, 413, 415, 422])
+def test_a_refused_call_steps_aside_at_once_and_is_repeated_all_the_same(
+    ana: Seller, hook: Subscription, erp: Receiver, clock: Clock, status: int
+) -> None:
+    erp.refused, erp.refusal = {"A"}, status
+    tell(ana, "A", "B")
+    turn()
+    assert codes(erp)[:2] == ["A", "B"]
+    erp.refused = set()
+    clock.at += timedelta(minutes=1)
+    turn()
+    assert codes(erp)[-1] == "A"
+    assert Delivery.objects.filter(state="delivered").count() == 2
+
+
+def test_a_refused_call_is_given_up_after_three_days(
+    ana: Seller, hook: Subscription, erp: Receiver, clock: Clock
+) -> None:
+    erp.refused = {"A"}
+    tell(ana, "A")
+    started = clock.at
+    while Delivery.objects.filter(state="waiting").exists():
+        clock.at += timedelta(minutes=10)
+        turn()
+        assert clock.at - started < timedelta(days=4)
+    assert len(erp.heard) == 13
+    assert Delivery.objects.get().state == "given_up"
+
+
+def test_an_address_that_is_gone_is_not_called_any_more(
+    ana: Seller, hook: Subscription, erp: Receiver, clock: Clock
+) -> None:
+    tell(ana, "A", "B")
+    erp.statuses = [410]
+    assert turn() == 1
+    hook.refresh_from_db()
+    assert not hook.is_active
+    clock.at += timedelta(days=1)
+    assert turn() == 0
+    services.change(hook, is_active=True)
+    assert turn() == 2
+    assert codes(erp) == ["A", "A", "B"]
+
+
+def test_a_skipped_call_lets_the_next_one_go_at_once(
+    ana: Seller, hook: Subscription, erp: Receiver, clock: Clock
+) -> None:
+    tell(ana, "A", "B")
+    erp.statuses = [503]
+    turn()
+    first = Delivery.objects.order_by("id")[0]
+    services.skip(first)
+    assert turn() == 1
+    assert codes(erp) == ["A", "B"]
+    first.refresh_from_db()
+    assert (first.state, first.status) == ("skipped", 503)
+    with pytest.raises(Refusal):
+        services.skip(first)
+    services.replay(first)
+    turn()
+    assert codes(erp) == ["A", "B", "A"]
+
+
+def test_a_call_skipped_while_it_is_made_does_not_hold_up_the_next(
+    ana: Seller, hook: Subscription, erp: Receiver
+) -> None:
+    tell(ana, "A", "B")
+    first = Delivery.objects.order_by("id")[0]
+    token = uuid.uuid4()
+    Subscription.objects.update(lease_token=token, lease_until=timezone.now())
+    services.skip(first)
+    assert deliver.record(hook, first, deliver.Result(503, "", "", 1), token)
+    first.refresh_from_db()
+    assert (first.state, first.attempts) == ("skipped", 0)
 
 
 def test_the_pauses_of_three_days() -> None:
@@ -240,10 +361,20 @@ def test_private_addresses_are_refused_when_the_setting_is_off(
     assert "private" in Delivery.objects.get().error
     with pytest.raises(Refusal):
         services.subscribe(ana, url="http://erp.example.com/hub", events=EVERYTHING)
+    assert services.subscribe(ana, url="https://erp.example.com/hub", events=EVERYTHING)
 
 
 @pytest.mark.parametrize(
-    "url", ["", "erp.example.com", "ftp://erp.example.com", "https://", "https://a:b@c/", "https://x:99999/"]
+    "url",
+    [
+        "",
+        "erp.example.com",
+        "ftp://erp.example.com",
+        "https://",
+        "https://a:b@c/",
+        "https://:b@c/",
+        "https://x:99999/",
+    ],
 )
 def test_addresses_that_cannot_be_called_are_refused(ana: Seller, url: str) -> None:
     with pytest.raises(Refusal):
@@ -259,16 +390,41 @@ def test_the_secret_is_stored_sealed_and_cut_from_answers(ana: Seller, erp: Rece
     tell(ana, "A")
     turn()
     assert secret not in Delivery.objects.get().answer
-    assert Subscription.objects.get().secret == secret
+    assert Subscription.objects.get().secrets(timezone.now()) == [secret]
+
+
+def test_for_a_day_after_a_new_secret_calls_are_signed_with_both(
+    ana: Seller, hook: Subscription, erp: Receiver, clock: Clock
+) -> None:
+    (old,) = hook.secrets(clock.at)
+    new, old_until = services.rotate_secret(hook)
+    assert old_until == clock.at + timedelta(days=1)
+    erp.answer = f"{old} {new}".encode()
+    tell(ana, "A")
+    turn()
+    assert [erp.heard[0].is_signed_with(one) for one in (old, new)] == [True, True]
+    assert Delivery.objects.get().answer == "*** ***"
+    clock.at += timedelta(days=1)
+    tell(ana, "B")
+    turn()
+    assert [erp.heard[1].is_signed_with(one) for one in (old, new)] == [False, True]
+
+
+def test_of_three_secrets_the_last_two_are_valid(ana: Seller) -> None:
+    hook, _first = services.subscribe(ana, url="https://erp.example.com", events=EVERYTHING)
+    second, third = (services.rotate_secret(hook)[0] for _time in range(2))
+    hook.refresh_from_db()
+    assert hook.secrets(timezone.now()) == [third, second]
 
 
 def test_the_secret_moves_to_a_new_key(ana: Seller, settings: Any) -> None:
-    _hook, secret = services.subscribe(ana, url="https://erp.example.com", events=EVERYTHING)
+    hook, secret = services.subscribe(ana, url="https://erp.example.com", events=EVERYTHING)
     new = base64.urlsafe_b64encode(os.urandom(32)).decode()
     settings.CREDENTIAL_KEYS = [new, *settings.CREDENTIAL_KEYS]
+    newer, _until = services.rotate_secret(hook)
     call_command("rotate_keys")
     settings.CREDENTIAL_KEYS = [new]
-    assert Subscription.objects.get().secret == secret
+    assert Subscription.objects.get().secrets(timezone.now()) == [newer, secret]
 
 
 def test_without_its_key_nothing_is_sent_and_the_reason_is_kept(

@@ -162,6 +162,12 @@ def test_an_order_goes_all_the_way(erp: APIClient, order: Order) -> None:
     assert data["shipments"][0]["items"] == [{"sku": "S1", "qty": 2}]
 
 
+def test_what_a_step_answers_can_be_set_for_each_of_them(erp: APIClient, order: Order, settings: Any) -> None:
+    settings.HUB_STEP_STATUS = {**settings.HUB_STEP_STATUS, "invoice": 204}
+    assert post(erp, url(order.code, "/invoice"), invoice_body()).status_code == 204
+    assert post(erp, url(order.code, "/shipments"), {"status": "order_shipped"}).status_code == 201
+
+
 def test_repeating_every_step_changes_nothing(erp: APIClient, order: Order) -> None:
     steps = [
         ("/invoice", invoice_body()),
@@ -445,6 +451,11 @@ def test_deleting_nothing_or_the_unknown_is_a_clean_error(erp: APIClient) -> Non
         assert isinstance(answer.json()["error"], str)
 
 
+def test_a_head_takes_no_order_out_of_the_queue(erp: APIClient, order: Order) -> None:
+    assert erp.head("/queues/orders").status_code == 405
+    assert erp.get("/queues/orders").json()["code"] == order.code
+
+
 def test_bb_s_array_body_on_delete_is_ignored(erp: APIClient, order: Order) -> None:
     answer = erp.delete(f"/queues/orders/{quote(order.code)}", "[]", content_type="application/json")
     assert answer.status_code == 204
@@ -504,6 +515,15 @@ def test_a_form_without_a_real_nfe_is_refused(
     assert not order.invoices.exists()
 
 
+def test_an_empty_invoice_is_asked_for_its_key_whatever_its_content_type(
+    erp: APIClient, order: Order
+) -> None:
+    """curl and PHP call an empty body a form."""
+    answer = erp.post(url(order.code, "/invoice"), b"", content_type="application/x-www-form-urlencoded")
+    assert answer.status_code == 422
+    assert "invoice.key" in answer.json()["error"]
+
+
 def test_only_the_invoice_may_come_as_a_form(erp: APIClient, order: Order) -> None:
     assert erp.post(url(order.code, "/cancel"), {"status": ""}, format="multipart").status_code == 415
 
@@ -530,6 +550,14 @@ def test_statuses_are_listed_added_changed_and_removed(erp: APIClient, order: Or
     ]:
         assert getattr(erp, method)(path, body, format="json").status_code == status, (method, path)
     assert len(erp.get("/statuses").json()) == 7
+
+
+def test_a_status_code_with_a_slash_can_be_changed_and_removed(erp: APIClient) -> None:
+    said = {"code": "pago/retirar", "label": "Pago", "type": "APPROVED"}
+    assert post(erp, "/statuses", {"status": said}).status_code == 201
+    assert erp.put("/statuses/pago%2Fretirar", {"status": {"label": "x"}}, format="json").status_code == 204
+    assert {**said, "label": "x"} in erp.get("/statuses").json()
+    assert erp.delete("/statuses/pago%2Fretirar/").status_code == 204
 
 
 def test_types_and_channels_are_lists_of_texts(erp: APIClient, stranger: APIClient, order: Order) -> None:

@@ -26,6 +26,7 @@ OURS = ("hub", "catalog", "marketplaces", "orders")
 
 SPECIAL: dict[str, dict[str, Callable[[], Any]]] = {
     "hub.Seller": {"is_active": lambda: True, "is_test": lambda: True, "last_load_number": lambda: 1},
+    "hub.Homologation": {"closed_at": timezone.now},
     "hub.User": {"is_staff": lambda: False},
     "hub.Membership": {"role": lambda: "owner"},
     "marketplaces.Connection": {"status": lambda: "active"},

@@ -54,10 +54,11 @@ def test_an_owner_adds_a_webhook_and_sees_its_secret_once(ana: Client, receiver:
         True,
         "ana@example.com",
     )
-    assert hook.secret in shown
+    (secret,) = hook.secrets(timezone.now())
+    assert secret in shown
     for text in (page(ana, "webhooks"), page(ana, "webhook", hook.pk), page(ana, "webhook_edit", hook.pk)):
         assert receiver.url in text
-        assert hook.secret not in text
+        assert secret not in text
 
 
 @pytest.mark.parametrize("change", [{"url": "ftp://x"}, {"url": ""}, {"events": []}, {"events": ["ping"]}])
@@ -117,6 +118,41 @@ def test_an_operator_has_a_call_made_again(oscar: Client, hook: Subscription, re
     assert receiver.ids == [str(delivery.public_id)] * 2
 
 
+def test_an_operator_skips_a_call_that_cannot_be_taken(
+    oscar: Client, hook: Subscription, receiver: Receiver
+) -> None:
+    receiver.refused, receiver.refusal = {"Lojas-77"}, 422
+    delivery = tell(hook, "Lojas-77")
+    address = reverse("portal:webhook_skip", args=[delivery.pk])
+    for text in (page(oscar, "webhook", hook.pk), page(oscar, "webhook_call", delivery.pk)):
+        assert f'"{address}"' in text
+    oscar.post(address)
+    delivery.refresh_from_db()
+    assert delivery.state == "skipped"
+    assert f'"{address}"' not in page(oscar, "webhook", hook.pk)
+    assert "/calls/" in oscar.get(reverse("portal:webhook", args=[hook.pk]), {"state": "skipped"}).text
+    assert "/calls/" not in oscar.get(reverse("portal:webhook", args=[hook.pk]), {"state": "waiting"}).text
+    assert oscar.post(address, follow=True).status_code == 200, "too late is said on the page"
+
+
+def test_an_owner_makes_a_new_secret_and_sees_it_once(ana: Client, hook: Subscription) -> None:
+    shown = ana.post(reverse("portal:webhook_secret", args=[hook.pk])).content.decode()
+    hook.refresh_from_db()
+    new, old = hook.secrets(timezone.now())
+    assert new in shown
+    for text in (shown, page(ana, "webhook", hook.pk)):
+        assert old not in text
+    assert new not in page(ana, "webhook", hook.pk)
+
+
+def test_an_address_that_is_gone_is_said_to_be(ana: Client, hook: Subscription, receiver: Receiver) -> None:
+    receiver.statuses = [410]
+    tell(hook)
+    assert re.search(r"\b410\b", page(ana, "webhooks"))
+    hook.refresh_from_db()
+    assert not hook.is_active
+
+
 def test_the_log_has_pages(ana: Client, hook: Subscription) -> None:
     services.announce(hook.seller_id, Event.ORDER_CREATED, [{"code": f"{one}"} for one in range(31)])
     Delivery.objects.update(state="given_up")
@@ -133,10 +169,12 @@ def test_operators_and_viewers_keep_to_their_rights(
         NEW,
         reverse("portal:webhook_edit", args=[hook.pk]),
         reverse("portal:webhook_delete", args=[hook.pk]),
+        reverse("portal:webhook_secret", args=[hook.pk]),
     ]
     operating = [
         reverse("portal:webhook_test", args=[hook.pk]),
         reverse("portal:webhook_replay", args=[delivery.pk]),
+        reverse("portal:webhook_skip", args=[delivery.pk]),
     ]
     for client, closed in ((oscar, managing), (carla, managing + operating)):
         shown = page(client, "webhook", hook.pk) + page(client, "webhooks")
@@ -156,6 +194,8 @@ def test_a_stranger_finds_nothing(stranger: Client, hook: Subscription, receiver
         ("webhook_delete", hook.pk),
         ("webhook_test", hook.pk),
         ("webhook_replay", delivery.pk),
+        ("webhook_skip", delivery.pk),
+        ("webhook_secret", hook.pk),
     ):
         assert stranger.post(reverse(f"portal:{name}", args=[pk])).status_code == 404
     assert Delivery.objects.get().state == "delivered"

@@ -40,10 +40,10 @@ def accept(
 def invoice(
     db: sqlite3.Connection, market: Market, row: sqlite3.Row, data: Mapping[str, Any], now: float
 ) -> dict[str, Any]:
-    """Take an NF-e; the marketplace checks the 44 digits before it lets the parcel go."""
+    """Take an NF-e; the marketplace checks its key before it lets the parcel go."""
     _refuse_canceled(row)
     if not is_nfe_key(data["key"]):
-        said = "A chave da NF-e (key) deve ter 44 dígitos com o dígito verificador certo."
+        said = "A chave da NF-e (key) deve ter 44 caracteres com o dígito verificador certo."
         raise Problem(422, "SBX-INVOICE-KEY", said)
     body = orders.full(row)
     if row["status"] in AFTER_INVOICE:

@@ -9,6 +9,7 @@ from functools import lru_cache
 _ACCENT = re.compile("[\u0300-\u036f]")
 _WORD = re.compile(r"[a-z]+|[0-9]+")
 GTIN_LENGTHS = (8, 12, 13, 14)
+NFE_KEY = re.compile(r"[0-9]{6}[0-9A-Z]{12}[0-9]{26}")
 
 
 @lru_cache(4096)
@@ -48,9 +49,10 @@ def narrow_gtin(code: str) -> str:
 
 
 def is_nfe_key(key: str) -> bool:
-    """Say whether this is an NF-e access key: 44 digits, the last one by modulo 11 (weights 2 to 9)."""
-    if len(key) != 44 or not (key.isascii() and key.isdigit()):
+    """Say whether this is an NF-e access key: 44 characters, the last one by modulo 11 (weights 2 to 9)."""
+    if not NFE_KEY.fullmatch(key):
         return False
-    total = sum(int(digit) * (2 + place % 8) for place, digit in enumerate(reversed(key[:43])))
+    # Letters of a CNPJ count as their ASCII code less 48 (Nota Técnica Conjunta 2025.001).
+    total = sum((ord(letter) - 48) * (2 + place % 8) for place, letter in enumerate(reversed(key[:43])))
     rest = total % 11
     return int(key[43]) == (0 if rest < 2 else 11 - rest)

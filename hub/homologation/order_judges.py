@@ -1,0 +1,241 @@
+"""Cases 16 to 28: orders, the queue, the seller's steps, and the carrier's lists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext_noop
+
+from hub.homologation.calls import (
+    Call,
+    Problem,
+    Verdict,
+    Verdicts,
+    acknowledged,
+    obj,
+    objects,
+    offered,
+    text,
+    wrong,
+)
+from hub.homologation.catalogue_judges import status_of, variations
+
+_STEP = "/orders/{code}/"
+_NUMBER = re.compile(r"\d+")
+DRAINED = 3
+"""Orders that must have been taken and acknowledged before the queue is empty."""
+QUEUE_READS = (("GET", "/queues/orders"), ("POST", "/queues/orders/lease"))
+
+
+def sells(*, variation: bool, several: bool) -> Callable[[Sequence[Call]], Verdicts]:
+    """Judge a test order of one line: made with 201, then in the queue with SKU, quantity and price."""
+
+    def judge(calls: Sequence[Call]) -> Verdicts:
+        children: set[str] = set()
+        waiting: list[tuple[Call, dict[str, Any]]] = []
+        for call in calls:
+            for one in variations(call.body("product")) if call.asks("POST", "/products") else ():
+                children.add(text(one.get("sku")))
+            if call.asks("POST", "/products/{sku}/variations"):
+                children.add(text(call.body("variation").get("sku")))
+            if call.asks("POST", "/orders"):
+                lines = objects(call.body("order"), "items")
+                if len(lines) != 1 or _is_many(lines[0]) != several:
+                    continue
+                if (text(lines[0].get("id")) in children) != variation or _is_rehearsal(call):
+                    continue
+                if problem := status_of(call, 201):
+                    yield Verdict(call, problem)
+                else:
+                    waiting.append((call, lines[0]))
+            for order in offered(call):
+                sold = objects(order, "items")
+                if len(sold) != 1 or _is_many(sold[0]) != several:
+                    continue
+                for made, line in list(waiting):
+                    if text(sold[0].get("id")) == text(line.get("id")):
+                        yield Verdict(made, _as_ordered(line, sold[0], variation=variation))
+                        waiting.remove((made, line))
+                        break
+
+    return judge
+
+
+def _is_rehearsal(call: Call) -> bool:
+    return call.status == 403  # that one is case 42
+
+
+def _is_many(line: dict[str, Any]) -> bool:
+    try:
+        return float(text(line.get("qty")) or 1) > 1
+    except ValueError:
+        return False
+
+
+def _as_ordered(line: dict[str, Any], sold: dict[str, Any], *, variation: bool) -> Problem | None:
+    for name in ("qty", "original_price", "special_price"):
+        wanted, shown = line.get(name), sold.get(name)
+        if wanted is not None and _number(wanted) != _number(shown):
+            return wrong(
+                gettext_noop("The queue shows %(shown)s in %(field)s; %(sent)s was ordered."),
+                field=name,
+                shown=text(shown) or "?",
+                sent=text(wanted) or "?",
+            )
+    is_child = text(sold.get("product_id")) != text(sold.get("id"))
+    if variation and not is_child:
+        return wrong(gettext_noop("The item sold is no variation: id and product_id are the same."))
+    return None
+
+
+def _number(value: Any) -> Any:
+    try:
+        return round(float(value), 2)
+    except (TypeError, ValueError):
+        return value
+
+
+def stepped(call: Call) -> Problem | None:
+    """Complain of a step of an order that was not answered as this hub answers it."""
+    return status_of(call, settings.HUB_STEP_STATUS[call.endpoint.removeprefix(_STEP)])
+
+
+def invoiced(calls: Sequence[Call]) -> Verdicts:
+    """Approve, invoice, read: the order shows INVOICED and the key."""
+    approved: set[str] = set()
+    keys: dict[str, tuple[Call, str]] = {}
+    for call in calls:
+        if call.asks("POST", _STEP + "approval"):
+            if problem := stepped(call):
+                yield Verdict(call, problem)
+            else:
+                approved.add(call.subject)
+        elif call.asks("POST", _STEP + "invoice") and call.status != 422:
+            key = text(obj(call.sent, "invoice").get("key"))
+            if problem := stepped(call):
+                yield Verdict(call, problem)
+            elif call.subject in approved:
+                keys[call.subject] = (call, key)
+        elif call.asks("GET", "/orders/{code}") and call.subject in keys and call.status == 200:
+            invoice, key = keys[call.subject]
+            yield Verdict(invoice, _shows_invoice(obj(call.told), key))
+
+
+def _shows_invoice(order: dict[str, Any], key: str) -> Problem | None:
+    status = text(obj(order, "status").get("type"))
+    if status not in ("INVOICED", "SHIPPED", "DELIVERED"):
+        return wrong(
+            gettext_noop("The order shows the status %(status)s, not INVOICED."), status=status or "?"
+        )
+    shown = [text(one.get("key")) for one in objects(order, "invoices")]
+    if not shown or (key and key not in shown):
+        return wrong(gettext_noop("The order does not show the invoice's key."))
+    return None
+
+
+def shipped(calls: Sequence[Call]) -> Verdicts:
+    """Hand over an invoiced order, with what the buyer follows it by."""
+    invoices: set[str] = set()
+    for call in calls:
+        if call.asks("POST", _STEP + "invoice") and call.is_done:
+            invoices.add(call.subject)
+        elif call.asks("POST", _STEP + "shipments") and call.status != 422:
+            track = obj(obj(call.sent, "shipment"), "track") or obj(call.sent, "track")
+            problem = stepped(call)
+            if not problem and not (text(track.get("code")) and text(track.get("carrier"))):
+                problem = wrong(gettext_noop("Send the tracking: code and carrier inside shipment.track."))
+            if not problem and call.subject not in invoices:
+                problem = wrong(gettext_noop("The order has no invoice: send its key before shipping."))
+            yield Verdict(call, problem)
+
+
+def step(name: str, *, behind: str = "") -> Callable[[Sequence[Call]], Verdicts]:
+    """Judge a step answered with 201, where need be after another step of the same order."""
+
+    def judge(calls: Sequence[Call]) -> Verdicts:
+        ready: set[str] = set()
+        for call in calls:
+            if behind and call.asks("POST", _STEP + behind) and call.is_done:
+                ready.add(call.subject)
+            elif call.asks("POST", _STEP + name) and call.status != 422:  # those are cases 33 and 34
+                problem = stepped(call)
+                if not problem and behind and call.subject not in ready:
+                    problem = wrong(gettext_noop("The order was not reported as shipped before."))
+                yield Verdict(call, problem)
+
+    return judge
+
+
+def drained(calls: Sequence[Call]) -> Verdicts:
+    """Take and acknowledge three orders, go on until the queue is empty."""
+    held: set[str] = set()
+    done: set[str] = set()
+    for call in calls:
+        for order in offered(call):
+            held.add(text(order.get("code")))
+        for code in acknowledged(call):
+            if code in held:
+                held.discard(code)
+                done.add(code)
+        is_empty = call.status == 204 or (call.status == 200 and call.method == "POST" and not offered(call))
+        if (call.method, call.endpoint) in QUEUE_READS and is_empty and done:
+            if held:
+                problem: Problem | None = wrong(
+                    gettext_noop("These orders were taken and not acknowledged: %(codes)s"),
+                    codes=", ".join(sorted(held)[:5]),
+                )
+            elif len(done) < DRAINED:
+                problem = wrong(
+                    gettext_noop("%(done)s of %(wanted)s orders were taken and acknowledged before the end."),
+                    done=len(done),
+                    wanted=DRAINED,
+                )
+            else:
+                problem = None
+            yield Verdict(call, problem)
+
+
+def grouped(carrier: str) -> Callable[[Sequence[Call]], Verdicts]:
+    """Judge a carrier's list: what can be grouped is read, grouped, and the list looked at."""
+
+    def judge(calls: Sequence[Call]) -> Verdicts:
+        carriers: dict[str, str] = {}
+        lists: dict[str, Call] = {}
+        for call in calls:
+            if call.asks("GET", "/shipments/b2w/to_group") and call.status == 200:
+                for one in objects(call.told, "orders"):
+                    carriers[text(one.get("code"))] = text(one.get("shipping"))
+            elif call.asks("POST", "/shipments/b2w"):
+                sent = obj(call.sent).get("order_remote_codes")
+                codes = [text(one) for one in sent] if isinstance(sent, list) else []
+                if {carriers.get(code, "") for code in codes} != {carrier}:
+                    continue
+                number = _NUMBER.search(text(obj(call.told).get("message")))
+                if problem := status_of(call, 201):
+                    yield Verdict(call, problem)
+                elif number:
+                    lists[number[0]] = call
+            elif call.asks("GET", "/shipments/b2w/view") and call.query.get("plp_id") in lists:
+                made = lists[call.query["plp_id"]]
+                is_json = bool(obj(call.told, "plp").get("id"))
+                if call.status == 200 and not is_json:
+                    continue  # the labels as PDF: welcome, but the case asks for JSON
+                yield Verdict(made if is_json else call, status_of(call, 200))
+
+    return judge
+
+
+def collected(calls: Sequence[Call]) -> Verdicts:
+    """Read what the carrier may pick up and ask it to come."""
+    has_looked = False
+    for call in calls:
+        if call.asks("GET", "/shipments/b2w/collectables") and call.status == 200:
+            has_looked = has_looked or call.query.get("requested", "").lower() == "false"
+        elif call.asks("POST", "/shipments/b2w/confirm_collection"):
+            problem = status_of(call, 201)
+            if not problem and not has_looked:
+                problem = wrong(gettext_noop("Read /shipments/b2w/collectables?requested=false before."))
+            yield Verdict(call, problem)

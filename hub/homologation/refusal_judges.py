@@ -1,0 +1,294 @@
+"""Cases 29 to 43: what the hub refuses, and what an integration must survive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from django.conf import settings
+from django.utils.translation import gettext_noop
+
+from hub.homologation.calls import (
+    NOT_JSON,
+    Call,
+    Problem,
+    Verdict,
+    Verdicts,
+    acknowledged,
+    obj,
+    objects,
+    offered,
+    text,
+    wrong,
+)
+from hub.homologation.catalogue_judges import PRODUCT, VARIATION, status_of
+from hub.homologation.order_judges import QUEUE_READS
+from hub.models import ApiCall
+
+BODIES = ("POST", "PUT", "PATCH")
+LISTS = ("/products", "/orders")
+DEEPEST_ROW = 10_000
+ROWS_AT_MOST = 100
+NO_EMAIL, NO_KEY = "X-User-Email: –", "X-Api-Key: –"
+WRONG_EMAIL, WRONG_KEY = "X-User-Email: ≠", "X-Api-Key: ≠"
+"""The four ways to be turned away that case 29 asks for: a header missing, a header wrong."""
+STANDARD_STATUSES = frozenset(
+    (
+        "book_product",
+        "payment_received",
+        "order_invoiced",
+        "order_shipped",
+        "complete",
+        "shipment_exception",
+        "order_canceled",
+        "waiting_payment",
+        "payment_overdue",
+    )
+)
+"""Codes every account has; whatever else it has is learned from its calls."""
+
+
+def _lacked(row: ApiCall) -> str:
+    """Which of the four ways to be turned away a call is; empty for none."""
+    match row.turned_away:
+        case ApiCall.TurnedAway.NO_EMAIL:
+            return NO_EMAIL
+        case ApiCall.TurnedAway.NO_KEY:
+            return NO_KEY
+        case ApiCall.TurnedAway.MISMATCH:
+            # The prefix of a key nobody owns is not written down.
+            return WRONG_EMAIL if row.key_prefix else WRONG_KEY
+    return ""
+
+
+def turned_away(calls: Sequence[Call]) -> Verdicts:
+    """Each header missing, and each wrong: 401, four times."""
+    missing = [NO_EMAIL, NO_KEY, WRONG_EMAIL, WRONG_KEY]
+    for call in calls:
+        if (lacked := _lacked(call.row)) in missing:
+            missing.remove(lacked)
+            left = wrong(gettext_noop("Still to come: %(names)s."), names=", ".join(missing))
+            yield Verdict(call, left if missing else None)
+
+
+def not_utf8(calls: Sequence[Call]) -> Verdicts:
+    """A body in Latin-1 is answered with 415."""
+    for call in calls:
+        if call.status == 415 and call.method in BODIES:
+            yield Verdict(call)
+
+
+def not_json(calls: Sequence[Call]) -> Verdicts:
+    """A body that is no JSON is answered with 400."""
+    for call in calls:
+        if call.method in BODIES and call.status == 400 and call.sent is NOT_JSON and call.is_whole:
+            yield Verdict(call)
+
+
+def incomplete(calls: Sequence[Call]) -> Verdicts:
+    """A product without SKU or name is refused in the error shape."""
+    for call in calls:
+        product = call.body("product")
+        if (
+            call.asks("POST", "/products")
+            and product
+            and not (text(product.get("sku")) and text(product.get("name")))
+        ):
+            problem = None
+            if not 400 <= call.status < 500:
+                problem = status_of(call, 400)
+            elif not text(obj(call.told).get("error")):
+                problem = wrong(gettext_noop("The answer has no sentence in error."))
+            yield Verdict(call, problem)
+
+
+def _steps_refused(calls: Sequence[Call], *, unknown_status: bool) -> Verdicts:
+    known = set(STANDARD_STATUSES)
+    for call in calls:
+        if call.asks("POST", "/statuses") and call.is_done:
+            known.add(text(call.body("status").get("code")))
+        if call.asks("GET", "/statuses") and isinstance(call.told, list):
+            known.update(text(obj(one).get("code")) for one in call.told)
+        is_step = call.method == "POST" and call.endpoint.startswith("/orders/{code}/")
+        is_unknown = bool(call.status_sent) and call.status_sent not in known
+        if is_step and is_unknown == unknown_status and (call.status == 422 or is_unknown):
+            yield Verdict(call, status_of(call, 422))
+
+
+def unknown_status(calls: Sequence[Call]) -> Verdicts:
+    """A step with a status the account does not have is answered with 422."""
+    return _steps_refused(calls, unknown_status=True)
+
+
+def bad_transition(calls: Sequence[Call]) -> Verdicts:
+    """A step the order's status forbids is answered with 422."""
+    return _steps_refused(calls, unknown_status=False)
+
+
+def _whole(value: str, default: int) -> int:
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 12 else default
+
+
+def too_deep(calls: Sequence[Call]) -> Verdicts:
+    """A page beyond the first 10,000 rows is answered with 400."""
+    for call in calls:
+        page, rows = (
+            _whole(call.query.get("page", ""), 1),
+            _whole(call.query.get("per_page", ""), ROWS_AT_MOST),
+        )
+        if call.asks("GET", *LISTS) and page * min(rows, ROWS_AT_MOST) > DEEPEST_ROW:
+            yield Verdict(call, status_of(call, 400))
+
+
+def too_many_rows(calls: Sequence[Call]) -> Verdicts:
+    """More than a hundred rows may be asked for; a hundred come."""
+    for call in calls:
+        if call.asks("GET", *LISTS) and _whole(call.query.get("per_page", ""), 0) > ROWS_AT_MOST:
+            yield Verdict(call, status_of(call, 200))
+
+
+def walked(calls: Sequence[Call]) -> Verdicts:
+    """Follow `next` from the first page of products to the last: each product comes once."""
+    skus: list[str] = []
+    cursor: str | None = ""
+    for call in calls:
+        if not call.asks("GET", "/products") or call.status != 200:
+            continue
+        asked = call.query.get("cursor", "")
+        if not asked:
+            skus, cursor = [], ""
+        elif asked != cursor:
+            continue
+        if call.told is NOT_JSON:
+            yield Verdict(
+                call, wrong(gettext_noop("This page is too large to be checked; ask for fewer rows."))
+            )
+            continue
+        skus += [text(one.get("sku")) for one in objects(call.told, "products")]
+        following = text(obj(call.told).get("next"))
+        cursor = parse_qs(urlsplit(following).query).get("cursor", [""])[-1] if following else None
+        if cursor is None and asked:
+            twice = {sku for sku in skus if skus.count(sku) > 1}
+            yield Verdict(
+                call,
+                wrong(gettext_noop("These products came twice: %(skus)s"), skus=", ".join(sorted(twice)[:5]))
+                if twice
+                else None,
+            )
+
+
+def slowed_down(calls: Sequence[Call]) -> Verdicts:
+    """Meet the limit of calls per second, wait, and get through."""
+    refused: dict[tuple[str, str], Call] = {}
+    for call in calls:
+        kind = (call.method, call.endpoint)
+        if call.status == 429:
+            refused[kind] = call
+            yield Verdict(call, wrong(gettext_noop("Too many calls: wait for Retry-After and call again.")))
+        elif kind in refused and call.is_done:
+            yield Verdict(refused.pop(kind))
+
+
+def hidden_for(call: Call) -> timedelta:
+    """How long the orders a call took are kept from other consumers."""
+    asked = text(obj(call.sent).get("hide_seconds")) if call.method == "POST" else ""
+    return timedelta(seconds=_whole(asked, settings.HUB_QUEUE_HIDE_SECONDS))
+
+
+def comes_again(calls: Sequence[Call]) -> Verdicts:
+    """An order not acknowledged in time is offered again; acknowledged, it is gone."""
+    taken: dict[str, Call] = {}
+    again: dict[str, Call] = {}
+    gone: dict[str, Call] = {}
+    for call in calls:
+        codes = [text(one.get("code")) for one in offered(call)]
+        for code in codes:
+            if code in taken and call.at >= taken[code].at + hidden_for(taken[code]) - timedelta(seconds=1):
+                again[code] = call
+            taken[code] = call
+            gone.pop(code, None)  # a change of the order brought it back
+        for code in acknowledged(call):
+            if code in again:
+                gone[code] = again[code]
+            taken.pop(code, None)
+        is_look = (call.method, call.endpoint) in QUEUE_READS and call.status in (200, 204)
+        if is_look and gone:
+            yield Verdict(next(iter(gone.values())))
+        elif is_look and codes and codes[0] in again and again[codes[0]] is call:
+            yield Verdict(
+                call, wrong(gettext_noop("The order came again: acknowledge it, and look once more."))
+            )
+
+
+def kept_apart(calls: Sequence[Call]) -> Verdicts:
+    """While one consumer holds an order, another one gets a different one."""
+    held: dict[str, Call] = {}
+    for call in calls:
+        codes = [text(one.get("code")) for one in offered(call)]
+        for code in acknowledged(call):
+            held.pop(code, None)
+        still = {code for code, by in held.items() if call.at < by.at + hidden_for(by)}
+        if codes and still:
+            both = sorted(still & set(codes))
+            problem: Problem | None = None
+            if both:
+                problem = wrong(gettext_noop("The order %(code)s was given out twice."), code=both[0])
+            yield Verdict(call, problem)
+        held |= dict.fromkeys(codes, call)
+
+
+def still_connected(calls: Sequence[Call]) -> Verdicts:
+    """Deleting a product that is on sale somewhere is refused."""
+    for call in calls:
+        if call.asks("DELETE", PRODUCT, VARIATION) and call.status == 422:
+            yield Verdict(call)
+
+
+def as_production(calls: Sequence[Call]) -> Verdicts:
+    """A production account cannot make orders: 403."""
+    for call in calls:
+        if call.asks("POST", "/orders") and call.status == 403:
+            yield Verdict(call)
+
+
+def errors_hidden(calls: Sequence[Call]) -> Verdicts:
+    """Read a catalogue error, hide it, and do not see it again."""
+    shown: set[tuple[str, str]] = set()
+    hidden: dict[tuple[str, str], Call] = {}
+    for call in calls:
+        if call.asks("GET", "/sync_errors/products") and call.status == 200:
+            now = {
+                (text(row.get("entity_id")), text(category.get("error_category_code")))
+                for row in objects(call.told, "data")
+                for category in objects(row, "categories")
+            }
+            for key, patch in list(hidden.items()):
+                if _concerns(call, key) and key not in now:
+                    yield Verdict(patch)
+            shown |= now
+        elif call.asks("PATCH", "/sync_errors/products"):
+            if problem := status_of(call, 204):
+                yield Verdict(call, problem)
+                continue
+            asked = {_key(one) for one in objects(call.sent, "errors")}
+            if not asked & shown:
+                yield Verdict(
+                    call, wrong(gettext_noop("Read the error with GET /sync_errors/products before."))
+                )
+            hidden |= dict.fromkeys(asked & shown, call)
+
+
+def _key(error: dict[str, Any]) -> tuple[str, str]:
+    return text(error.get("entity_id")), text(error.get("error_category_code"))
+
+
+def _concerns(call: Call, key: tuple[str, str]) -> bool:
+    """Tell whether a list without this error says anything: it may be of another SKU or page."""
+    entity, category = key
+    return (
+        call.query.get("entity_id", entity) == entity
+        and call.query.get("error_category_code", category) == category
+        and _whole(call.query.get("offset", ""), 0) == 0
+    )

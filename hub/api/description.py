@@ -49,7 +49,9 @@ made again, an acknowledgement of an older version never swallows a newer change
 
 ## Homologation
 A test account may make its own orders and questions (`POST /orders`, `POST /orders/{code}/approval`,
-`POST /questions`). The sandbox marketplace that comes with the hub accepts, refuses and sells on demand.
+`POST /questions`); with the header `X-Hub-Rehearse: production` it is refused as a production account is.
+`POST /homologation` begins the list of cases an integration has to show; they tick themselves off from its
+real calls. The sandbox marketplace that comes with the hub accepts, refuses and sells on demand.
 """.strip()
 
 SERVERS = [
@@ -123,6 +125,11 @@ AREAS = (
         "The hub calls the ERP when something happens: signed, retried for three days. A hint; the queue "
         "stays the truth.",
         ("webhooks",),
+    ),
+    Area(
+        "Homologation",
+        "Which cases a test account's integration has shown, and which are missing.",
+        ("homologation",),
     ),
 )
 TAGS = [{"name": one.name, "description": one.about} for one in AREAS]

@@ -10,6 +10,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from catalog.models import Attribute, Store, StoreStock, Variation
+from hub.homologation import services as homologation
 from hub.models import Seller
 from marketplaces.callbacks.models import Delivery, Subscription
 from marketplaces.callbacks.services import subscribe
@@ -59,6 +60,7 @@ def make_example_seller() -> Seller:
             asked_by="Bia Lima",
         )
     )
+    homologation.start(seller, None)
     statuses.create(seller, code="separacao", label="Em separação", status_type="APPROVED")
     return seller
 

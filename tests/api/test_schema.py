@@ -106,6 +106,7 @@ def test_no_example_is_left_over() -> None:
 
 
 PACKAGES = (
+    "hub.homologation",
     "catalog.api",
     "marketplaces.api",
     "marketplaces.callbacks",

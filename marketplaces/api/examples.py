@@ -6,6 +6,7 @@ from typing import Any
 
 from catalog.api import examples as catalogue
 from hub.api.examples import NOWHERE, Example, missing, said
+from marketplaces.api.views import MOST_CHECKED, MOST_SKUS, WAYS
 
 STARTED_AT, SENT_AT, DONE_AT = (
     "2026-03-02T10:30:00-03:00",
@@ -16,19 +17,24 @@ NO_CONNECTION = said("There is no connection named “%(name)s”.", name=NOWHER
 NO_LOAD = said("There is no load with the number %(number)s.", number=99)
 NO_PRODUCT = said("There is no product with the SKU %(sku)s.", sku=NOWHERE)
 NO_CATEGORY = said("There is no error category “%(code)s”.", code=NOWHERE)
+TOO_MANY_SKUS = said("skus must be a list of at most %(limit)s SKUs.", limit=MOST_SKUS)
+NOT_A_FLAG = said("%(field)s: send true or false.", field="paused")
 NOT_A_STATE = said(
     "%(name)s must be one of: %(allowed)s.",
     name="state",
     allowed="waiting, processing, cataloguing, connected, error, disconnected",
 )
 
-ISSUE: dict[str, Any] = {
-    "facet": "content",
+FAULT = {
     "code": "gtin_missing",
     "field": "ean",
     "message": "Falta o código de barras (GTIN/EAN)",
     "fix": "Preencha o EAN no ERP; é o número embaixo do código de barras da embalagem.",
     "who": "erp",
+}
+ISSUE: dict[str, Any] = {
+    **FAULT,
+    "facet": "content",
     "said_by": "marketplace",
     "marketplace_code": "ERR-GTIN",
     "marketplace_message": "O GTIN é obrigatório nesta categoria.",
@@ -45,7 +51,14 @@ CONNECTION: dict[str, Any] = {
     "marketplace": "sandbox",
     "account": "loja-1",
     "status": "active",
-    "sync": {"stock": True, "price": True, "orders": True, "content": False, "reconnect": False},
+    "sync": {
+        "stock": True,
+        "price": True,
+        "orders": True,
+        "accept": True,
+        "content": False,
+        "reconnect": False,
+    },
     "listings": COUNTS,
     "last_answer_at": DONE_AT,
     "last_problem": None,
@@ -141,14 +154,46 @@ TOLD = {
     ],
 }
 IGNORED = {"entity_id": "CAMISETA-1-P", "error_category_code": "link_sandbox_products"}
+CHOSEN = {
+    "A cause": {"issues": {"code": "gtin_missing"}},
+    "A cause of some products": {
+        "issues": {
+            "code": "gtin_missing",
+            "field": "ean",
+            "marketplace_code": "ERR-GTIN",
+            "connection": "Sandbox",
+            "skus": ["CAMISETA-1-P"],
+        }
+    },
+}
 
 EXAMPLES = {
     "connections_list": Example(answer={"connections": [CONNECTION]}),
     "connections_get": Example(path={"name": "Sandbox"}, answer=CONNECTION, errors={404: NO_CONNECTION}),
+    "connections_change": Example(
+        path={"name": "Sandbox"},
+        bodies={
+            "Pause it": {"connection": {"paused": True}},
+            "Resume it; the ERP publishes by itself": {
+                "connection": {"paused": False, "sync": {"content": False, "reconnect": False}}
+            },
+        },
+        answer={**CONNECTION, "status": "paused"},
+        errors={400: missing("connection"), 404: NO_CONNECTION, 422: NOT_A_FLAG},
+    ),
+    "connections_try": Example(path={"name": "Sandbox"}, answer=CONNECTION, errors={404: NO_CONNECTION}),
     "listings_list": Example(
         query={"connection": "Sandbox", "state": "connected", "sku": "CANECA-1"},
         answer={"listings": [LISTING], "next": None},
         errors={400: NOT_A_STATE},
+    ),
+    "listings_send": Example(
+        bodies={
+            "Price and stock": {"listings": {"connection": "Sandbox", "skus": ["CANECA-1", "CAMISETA-1"]}},
+            "Stock only": {"listings": {"connection": "Sandbox", "skus": ["CANECA-1"], "facets": ["stock"]}},
+        },
+        answer={"listings": 1, "unknown_skus": ["CAMISETA-1"]},
+        errors={400: missing("connection", "skus"), 404: NO_CONNECTION, 422: TOO_MANY_SKUS},
     ),
     "loads_list": Example(query={"state": "done"}, answer={"loads": [LOAD], "next": None}),
     "loads_create": Example(
@@ -163,12 +208,37 @@ EXAMPLES = {
             "Send the corrected ones of a load again": {
                 "load": {"connection": "Sandbox", "action": "reconnect", "corrected_of": 12}
             },
+            "Send all corrected ones again": {
+                "load": {"connection": "Sandbox", "action": "reconnect", "corrected": True}
+            },
+            "Send all that was refused in a load again": {
+                "load": {"connection": "Sandbox", "action": "reconnect", "refused_of": 12}
+            },
         },
         answer=STARTED,
         errors={
             400: missing("connection", "action"),
             404: NO_CONNECTION,
-            422: said("Send one of: skus, all, corrected_of."),
+            422: said("Send one of: %(ways)s.", ways=", ".join(WAYS)),
+        },
+    ),
+    "loads_check": Example(
+        bodies={"Some products": {"load": {"connection": "Sandbox", "skus": ["CANECA-2", "CAMISETA-1"]}}},
+        answer={
+            "connection": "Sandbox",
+            "ready": 1,
+            "not_ready": 2,
+            "unknown_skus": [],
+            "items": [
+                {"sku": "CANECA-2", "ready": True, "issues": []},
+                {"sku": "CAMISETA-1-P", "ready": False, "issues": [FAULT]},
+                {"sku": "CAMISETA-1-M", "ready": False, "issues": [FAULT]},
+            ],
+        },
+        errors={
+            400: missing("connection", "skus"),
+            404: NO_CONNECTION,
+            422: said("At most %(limit)s variations can be checked at once.", limit=MOST_CHECKED),
         },
     ),
     "loads_get": Example(path={"number": "12"}, answer=LOAD, errors={404: NO_LOAD}),
@@ -192,17 +262,23 @@ EXAMPLES = {
         answer={
             "causes": [
                 {
-                    "code": "gtin_missing",
-                    "field": "ean",
+                    **FAULT,
                     "marketplace_code": "ERR-GTIN",
-                    "message": "Falta o código de barras (GTIN/EAN)",
-                    "fix": "Preencha o EAN no ERP; é o número embaixo do código de barras da embalagem.",
-                    "who": "erp",
                     "listings": 17,
                     "example_skus": ["CAMISETA-1-P", "CAMISETA-1-M"],
                 }
             ]
         },
+    ),
+    "issues_put_aside": Example(
+        bodies=CHOSEN,
+        answer={"issues": 17},
+        errors={400: missing("code"), 404: NO_CONNECTION, 422: TOO_MANY_SKUS},
+    ),
+    "issues_bring_back": Example(
+        bodies=CHOSEN,
+        answer={"issues": 17},
+        errors={400: missing("code"), 404: NO_CONNECTION, 422: TOO_MANY_SKUS},
     ),
     "products_urls": Example(answer={"urls": URLS, "next": None}),
     "products_urls_of_marketplace": Example(
@@ -228,7 +304,7 @@ EXAMPLES = {
         errors={
             400: missing("skus", "sale_system", "type"),
             404: NO_CONNECTION,
-            422: said("skus must be a list of at most %(limit)s SKUs.", limit=10_000),
+            422: TOO_MANY_SKUS,
         },
     ),
     "rehub_stores_list": catalogue.EXAMPLES["stores_list"],

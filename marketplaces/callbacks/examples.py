@@ -9,6 +9,7 @@ from marketplaces.callbacks.services import SUBSCRIBABLE
 
 ID = "6a1c2f0e-58c4-4d0b-8d0f-0a4be5f0c001"
 CALL_ID = "c2d7a5b4-9f0e-4a57-a3a0-5d8a1f2e7001"
+REFUSED_ID = "e4b1d0c9-3a72-4f6b-8c15-9b2f7d6a3001"
 NO_WEBHOOK = said("There is no such webhook.")
 BAD_EVENTS = said("%(field)s: send one or more of %(known)s.", field="events", known=", ".join(SUBSCRIBABLE))
 WANTED = {"url": "https://erp.example.com/hub", "events": ["order.created", "load.finished"]}
@@ -29,6 +30,7 @@ CALL: dict[str, Any] = {
     "attempts": 1,
     "last_try_at": "2026-03-02T10:30:01-03:00",
     "delivered_at": "2026-03-02T10:30:01-03:00",
+    "stepped_aside_until": None,
     "status": 200,
     "answer": "ok",
     "problem": None,
@@ -51,6 +53,16 @@ OWED = {
     "state": "waiting",
     "attempts": 0,
     "delivered_at": None,
+}
+SKIPPED = {
+    **CALL,
+    "id": REFUSED_ID,
+    "state": "skipped",
+    "attempts": 3,
+    "delivered_at": None,
+    "status": 422,
+    "answer": "unknown order",
+    "body": {**CALL["body"], "id": REFUSED_ID},
 }
 PING = {
     **OWED,
@@ -87,6 +99,17 @@ EXAMPLES = {
         answer=PING,
         errors={404: NO_WEBHOOK, 422: said("This webhook is switched off.")},
     ),
+    "webhooks_secret": Example(
+        path={"id": ID},
+        answer={
+            "secret": "whsec_shown-only-in-this-answer",
+            "old_secret_until": "2026-03-03T10:30:00-03:00",
+        },
+        errors={
+            404: NO_WEBHOOK,
+            422: said("The secret cannot be read. Delete this webhook and add it again."),
+        },
+    ),
     "webhooks_deliveries": Example(
         path={"id": ID},
         query={"state": "delivered"},
@@ -95,5 +118,10 @@ EXAMPLES = {
     ),
     "webhooks_replay": Example(
         path={"id": ID, "delivery_id": CALL_ID}, answer=OWED, errors={404: NO_WEBHOOK}
+    ),
+    "webhooks_skip": Example(
+        path={"id": ID, "delivery_id": REFUSED_ID},
+        answer=SKIPPED,
+        errors={404: NO_WEBHOOK, 422: said("Only a call that waits can be skipped.")},
     ),
 }

@@ -12,7 +12,7 @@ from django.utils import timezone
 from catalog.models import Attribute, Store, StoreStock, Variation
 from hub.homologation import services as homologation
 from hub.models import Seller
-from marketplaces.callbacks.models import Delivery, Subscription
+from marketplaces.callbacks.models import Delivery
 from marketplaces.callbacks.services import subscribe
 from marketplaces.contract import Customer, Facet, IssueKind
 from marketplaces.models import Connection, Issue, Lane, Listing, Load, LoadItem, Marketplace, Pace, Sync
@@ -27,6 +27,7 @@ from tests.orders.make import nfe_key
 RECEIPT = UUID("0f9c2c1e-6f1a-4c55-9d6e-3b7a51c5a001")
 WEBHOOK = UUID("6a1c2f0e-58c4-4d0b-8d0f-0a4be5f0c001")
 CALL = UUID("c2d7a5b4-9f0e-4a57-a3a0-5d8a1f2e7001")
+REFUSED_CALL = UUID("e4b1d0c9-3a72-4f6b-8c15-9b2f7d6a3001")
 PLACED_ORDERS = (
     ("1001", "payment_received", ""),
     ("1002", "book_product", ""),
@@ -263,21 +264,32 @@ def _make_freight(seller: Seller) -> None:
 
 
 def _make_webhook(seller: Seller) -> None:
-    row, _secret = subscribe(seller, url="https://erp.example.com/hub", events=["order.created"])
-    Subscription.objects.filter(pk=row.pk).update(public_id=WEBHOOK)
+    row, secret = subscribe(seller, url="https://erp.example.com/hub", events=["order.created"])
+    row.public_id = WEBHOOK
+    row.seal_secret(secret)
+    row.save()
+    now = timezone.now()
+    data = {"code": "Sandbox-1001", "channel": "Sandbox", "status": "book_product", "status_type": "NEW"}
+    told = {"seller": seller, "subscription": row, "event": "order.created", "data": data, "tried_at": now}
     Delivery.objects.create(
         public_id=CALL,
-        seller=seller,
-        subscription=row,
-        event="order.created",
-        data={"code": "Sandbox-1001", "channel": "Sandbox", "status": "book_product", "status_type": "NEW"},
         state=Delivery.State.DELIVERED,
         attempts=1,
-        tried_at=timezone.now(),
-        delivered_at=timezone.now(),
+        delivered_at=now,
         status=200,
         answer="ok",
         milliseconds=84,
+        **told,
+    )
+    Delivery.objects.create(
+        public_id=REFUSED_CALL,
+        state=Delivery.State.WAITING,
+        attempts=3,
+        run_at=now + timedelta(days=1),
+        status=422,
+        answer="unknown order",
+        milliseconds=84,
+        **told,
     )
 
 

@@ -32,8 +32,7 @@ REHEARSED = OpenApiParameter(
     REHEARSE,
     str,
     OpenApiParameter.HEADER,
-    enum=["production"],
-    description="A test account is answered as a production account would be: 403.",
+    description="With `production`, a test account is answered as a production account would be: 403.",
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse, QueryDict
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -95,7 +95,12 @@ class OrderView(SellerView):
         return Response(wire.order_json(order))
 
 
-def step(operation_id: str, summary: str, body: Any) -> Any:
+def answered(call: str) -> dict[int, OpenApiResponse]:
+    """Describe the answer to a call that moves an order, as this hub is set."""
+    return nothing(settings.HUB_STEP_STATUS[call])
+
+
+def step(call: str, operation_id: str, summary: str, body: Any) -> Any:
     """Describe a call that moves an order."""
     return extend_schema(
         operation_id=operation_id,
@@ -103,7 +108,7 @@ def step(operation_id: str, summary: str, body: Any) -> Any:
         description="Repeating the call changes nothing. A step the order's status forbids is a 422.",
         parameters=[CODE],
         request=body,
-        responses={**nothing(201), **errors(400, 404, 422)},
+        responses={**answered(call), **errors(400, 404, 422)},
     )
 
 
@@ -135,7 +140,7 @@ class ApprovalView(StepView):
         summary="Approve a test order",
         parameters=[CODE, REHEARSED],
         request=schema.StatusBody,
-        responses={**nothing(201), **errors(400, 403, 404, 422)},
+        responses={**answered(call), **errors(400, 403, 404, 422)},
     )
     def post(self, request: Request, code: str) -> HttpResponse:
         if not self.is_test_account:
@@ -154,6 +159,7 @@ class InvoiceView(StepView):
     parser_classes = [MultiPartParser, JSONBodyParser]
 
     @step(
+        call,
         "orders_invoice",
         "Invoice an order",
         {"application/json": schema.InvoiceBody, "multipart/form-data": schema.InvoiceForm},
@@ -174,7 +180,7 @@ class InvoiceView(StepView):
 class ShipmentsView(StepView):
     call = "shipments"
 
-    @step("orders_ship", "Hand an order over to the carrier", schema.ShipmentBody)
+    @step(call, "orders_ship", "Hand an order over to the carrier", schema.ShipmentBody)
     def post(self, request: Request, code: str) -> HttpResponse:
         body = self.body()
         services.ship(
@@ -186,7 +192,7 @@ class ShipmentsView(StepView):
 class DeliveryView(StepView):
     call = "delivery"
 
-    @step("orders_deliver", "Report an order as delivered", schema.DeliveryBody)
+    @step(call, "orders_deliver", "Report an order as delivered", schema.DeliveryBody)
     def post(self, request: Request, code: str) -> HttpResponse:
         body = self.body()
         services.deliver(
@@ -201,7 +207,7 @@ class DeliveryView(StepView):
 class CancelView(StepView):
     call = "cancel"
 
-    @step("orders_cancel", "Cancel an order", schema.CancelBody)
+    @step(call, "orders_cancel", "Cancel an order", schema.CancelBody)
     def post(self, request: Request, code: str) -> HttpResponse:
         body = self.body()
         services.cancel(
@@ -213,7 +219,7 @@ class CancelView(StepView):
 class ShipmentExceptionView(StepView):
     call = "shipment_exception"
 
-    @step("orders_shipment_exception", "Report that a delivery failed", schema.ExceptionBody)
+    @step(call, "orders_shipment_exception", "Report that a delivery failed", schema.ExceptionBody)
     def post(self, request: Request, code: str) -> HttpResponse:
         body = self.body()
         occurred_at, observation = payloads.to_exception(body)

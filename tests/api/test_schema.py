@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,7 @@ from tests.api.document import Operation, faults, operation, operations, resolve
 from tests.api.erp import Erp
 from tests.api.example_seller import make_example_seller
 from tests.orders.make import nfe_xml
+from tests.processes import PROJECT
 
 pytestmark = pytest.mark.django_db
 
@@ -96,6 +101,23 @@ def test_errors_are_told_in_the_apis_own_portuguese() -> None:
             if status >= "400":
                 sentence = answer["content"]["application/json"]["example"]["error"]
                 assert known.fullmatch(sentence), (str(one), status, sentence)
+
+
+def test_a_hub_set_to_other_answers_describes_those() -> None:
+    written = subprocess.run(
+        [sys.executable, "manage.py", "spectacular", "--format", "openapi-json"],
+        cwd=PROJECT,
+        env={**os.environ, "HUB_STEP_STATUS": "invoice=204"},
+        capture_output=True,
+        check=True,
+    )
+    answers = {
+        path: {status for status in methods["post"]["responses"] if status in DONE}
+        for path, methods in json.loads(written.stdout)["paths"].items()
+        if "post" in methods
+    }
+    assert answers["/orders/{code}/invoice"] == {"204"}
+    assert answers["/orders/{code}/shipments"] == {"201"}
 
 
 def test_no_example_is_left_over() -> None:

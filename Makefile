@@ -1,7 +1,7 @@
 # One command each, on a fresh machine with Python 3.11 or newer and nothing else:
 #   make run      start everything (database, web, workers, simulators) and print where it is; Ctrl-C stops it
 #   make demo     tell the whole story against what `make run` runs in another terminal, in under two minutes
-#   make test     run the tests; only one kind with  make test only="listing and not slow"
+#   make test     run the tests in two processes; only one kind with  make test only="listing and not slow"
 #   make check    format, lint, types, import rules, Django's own checks, and that docs/openapi.yaml is current
 #   make schema   write docs/openapi.yaml, the API's description, after a change of the API; the result is committed
 #   make messages compile the translations after editing a .po file; the result is committed
@@ -10,6 +10,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 only ?=
+workers ?= 2
 # Tests and checks have a database of their own: a `make run` beside them is not disturbed.
 TEST_ENV = HUB_DATA="$${HUB_DATA:-$(CURDIR)/var/test}" HUB_PG_CONF="$${HUB_PG_CONF:-fsync=off,full_page_writes=off}"
 
@@ -28,7 +29,7 @@ demo: $(VENV)/.runtime
 	@$(BIN)/python manage.py demo
 
 test: $(VENV)/.testing
-	@$(TEST_ENV) $(BIN)/python -m pytest $(if $(only),-k "$(only)")
+	@$(TEST_ENV) $(BIN)/python -m pytest -n $(workers) $(if $(only),-k "$(only)")
 
 check: $(VENV)/.testing
 	$(BIN)/ruff format --check .

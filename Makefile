@@ -1,19 +1,24 @@
 # One command each, on a fresh machine with Python 3.11 or newer and nothing else:
 #   make run      start everything (database, web, workers, simulators) and print where it is; Ctrl-C stops it
 #   make demo     tell the whole story against what `make run` runs in another terminal, in under two minutes
-#   make test     run the tests; only one kind with  make test only="listing and not slow"
-#   make check    format, lint, types, import rules, Django's own checks
+#   make test     run the tests in two processes; only one kind with  make test only="listing and not slow"
+#   make check    format, lint, types, import rules, Django's own checks, and that docs/openapi.yaml is current
+#   make schema   write docs/openapi.yaml, the API's description, after a change of the API; the result is committed
 #   make messages compile the translations after editing a .po file; the result is committed
 #   make setup    just the virtual environment
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 only ?=
+workers ?= 2
 # Tests and checks have a database of their own: a `make run` beside them is not disturbed.
 TEST_ENV = HUB_DATA="$${HUB_DATA:-$(CURDIR)/var/test}" HUB_PG_CONF="$${HUB_PG_CONF:-fsync=off,full_page_writes=off}"
 
+# With the shipped limits and answers, whatever this machine's environment says.
+SPECTACULAR = env -u HUB_RATE_TABLE -u HUB_STEP_STATUS $(BIN)/python manage.py spectacular --validate --fail-on-warn
+
 .DEFAULT_GOAL := run
-.PHONY: setup run test check demo messages
+.PHONY: setup run test check demo messages schema
 
 setup: $(VENV)/.runtime
 
@@ -24,7 +29,7 @@ demo: $(VENV)/.runtime
 	@$(BIN)/python manage.py demo
 
 test: $(VENV)/.testing
-	@$(TEST_ENV) $(BIN)/python -m pytest $(if $(only),-k "$(only)")
+	@$(TEST_ENV) $(BIN)/python -m pytest -n $(workers) $(if $(only),-k "$(only)")
 
 check: $(VENV)/.testing
 	$(BIN)/ruff format --check .
@@ -34,6 +39,12 @@ check: $(VENV)/.testing
 		&& $(BIN)/lint-imports \
 		&& $(BIN)/python manage.py check \
 		&& $(BIN)/python manage.py makemigrations --check --dry-run
+	@$(TEST_ENV) $(SPECTACULAR) | diff -u docs/openapi.yaml - \
+		|| { echo "docs/openapi.yaml does not describe the API as it is now: run \`make schema\` and commit the result."; exit 1; }
+
+# The API's description, committed so that every change of it is seen in review.
+schema: $(VENV)/.testing
+	@$(TEST_ENV) $(SPECTACULAR) --file docs/openapi.yaml
 
 # Compiled without gettext, which a fresh machine does not have.
 messages: $(VENV)/.testing

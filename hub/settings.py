@@ -12,6 +12,7 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from hub import env, localpg, logs, secrets_file
+from hub.api import description
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 HUB_DATA = Path(env.text("HUB_DATA", str(BASE_DIR / "var"))).resolve()
@@ -199,7 +200,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["hub.api.parsing.JSONBodyParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "hub.api.schema.HubSchema",
     "EXCEPTION_HANDLER": "hub.api.errors.handle",
     "UNAUTHENTICATED_USER": None,
     "COERCE_DECIMAL_TO_STRING": False,
@@ -207,8 +208,14 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Hub API",
     "VERSION": "1.0.0",
+    "DESCRIPTION": description.INFO,
+    "SERVERS": description.SERVERS,
+    "TAGS": description.TAGS,
     "SERVE_INCLUDE_SCHEMA": False,
+    "DEFAULT_GENERATOR_CLASS": "hub.api.schema.Generator",
     "PREPROCESSING_HOOKS": ["hub.api.schema.without_trailing_slash"],
+    "POSTPROCESSING_HOOKS": ["hub.api.schema.with_components"],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
+from catalog.api.shapes import number
 from marketplaces.contract import Issue, IssueKind
 
 ERP, SELLER, MARKETPLACE = "erp", "seller", "marketplace"
@@ -22,7 +24,8 @@ FIXERS = {
 }
 """Who can mend it."""
 
-DETAILS = ("label", "value", "limit", "minimum", "maximum")
+BOUNDS = ("limit", "minimum", "maximum")
+DETAILS = ("label", "value", *BOUNDS)
 """The parameters an issue tells beside its words; an attribute's label is the key of its specification."""
 
 FIELDS = {
@@ -264,7 +267,18 @@ def for_api(issue: Issue) -> dict[str, Any]:
     if issue.params.get("allowed"):
         answer["allowed"] = list(issue.params["allowed"])
     # What an ERP can correct by, without reading the sentence.
-    answer |= {name: issue.params[name] for name in DETAILS if issue.params.get(name) not in (None, "")}
+    for name in DETAILS:
+        told = _number(issue.params.get(name)) if name in BOUNDS else issue.params.get(name)
+        if told not in (None, ""):
+            answer[name] = told
     if issue.code:
         answer["marketplace_code"], answer["marketplace_message"] = issue.code, issue.message
     return answer
+
+
+def _number(told: Any) -> float | None:
+    """Read a bound, which is kept as it is shown to people; None where it is no number."""
+    try:
+        return number(Decimal(str(told)))
+    except InvalidOperation:
+        return None

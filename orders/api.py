@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse, QueryDict
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -18,6 +18,7 @@ from hub.api.errors import Malformed
 from hub.api.paging import page_of
 from hub.api.parsing import JSONBodyParser, unwrap
 from hub.api.schema import errors, in_path, nothing
+from hub.api.shapes import PAGING
 from hub.api.views import REHEARSE, SellerView, done
 from hub.refusals import Refusal, Unknown
 from marketplaces.contract import InvoiceNote
@@ -31,8 +32,7 @@ REHEARSED = OpenApiParameter(
     REHEARSE,
     str,
     OpenApiParameter.HEADER,
-    enum=["production"],
-    description="A test account is answered as a production account would be: 403.",
+    description="With `production`, a test account is answered as a production account would be: 403.",
 )
 
 
@@ -48,8 +48,7 @@ class OrdersView(SellerView):
         summary="List orders, newest first",
         description="To take orders in, use the queue: the list may be changing under your pages.",
         parameters=[
-            OpenApiParameter("page", int),
-            OpenApiParameter("per_page", int),
+            *PAGING,
             _filter("filters[statuses][]", "A status code or type; may be repeated."),
             _filter("filters[sale_system]", "A channel; may be repeated."),
             _filter("filters[sync_status][]", "SYNCED, NOT_SYNCED or ERROR; may be repeated."),
@@ -65,10 +64,11 @@ class OrdersView(SellerView):
         return Response({"total": found.count(), "orders": wire.orders_json(orders, self.seller_id)})
 
     @extend_schema(
+        operation_id="orders_create",
         summary="Make a test order",
         description="Only for test accounts. Prices not given are the catalogue's.",
         parameters=[REHEARSED],
-        request=schema.TestOrderIn,
+        request=schema.NewTestOrderBody,
         responses={**nothing(201), **errors(400, 403, 422)},
     )
     def post(self, request: Request) -> HttpResponse:
@@ -83,7 +83,10 @@ class OrderView(SellerView):
     """One order."""
 
     @extend_schema(
-        summary="Show an order", parameters=[CODE], responses={200: schema.OrderSchema, **errors(404)}
+        operation_id="orders_get",
+        summary="Show an order",
+        parameters=[CODE],
+        responses={200: schema.OrderSchema, **errors(404)},
     )
     def get(self, request: Request, code: str) -> Response:
         order = Order.objects.for_wire().filter(seller_id=self.seller_id, code=code).first()
@@ -92,14 +95,20 @@ class OrderView(SellerView):
         return Response(wire.order_json(order))
 
 
-def step(summary: str, body: Any) -> Any:
+def answered(call: str) -> dict[int, OpenApiResponse]:
+    """Describe the answer to a call that moves an order, as this hub is set."""
+    return nothing(settings.HUB_STEP_STATUS[call])
+
+
+def step(call: str, operation_id: str, summary: str, body: Any) -> Any:
     """Describe a call that moves an order."""
     return extend_schema(
+        operation_id=operation_id,
         summary=summary,
         description="Repeating the call changes nothing. A step the order's status forbids is a 422.",
         parameters=[CODE],
         request=body,
-        responses={**nothing(201), **errors(400, 404, 422)},
+        responses={**answered(call), **errors(400, 404, 422)},
     )
 
 
@@ -127,10 +136,11 @@ class ApprovalView(StepView):
     call = "approval"
 
     @extend_schema(
+        operation_id="orders_approve",
         summary="Approve a test order",
         parameters=[CODE, REHEARSED],
         request=schema.StatusBody,
-        responses={**nothing(201), **errors(400, 403, 404, 422)},
+        responses={**answered(call), **errors(400, 403, 404, 422)},
     )
     def post(self, request: Request, code: str) -> HttpResponse:
         if not self.is_test_account:
@@ -149,6 +159,8 @@ class InvoiceView(StepView):
     parser_classes = [MultiPartParser, JSONBodyParser]
 
     @step(
+        call,
+        "orders_invoice",
         "Invoice an order",
         {"application/json": schema.InvoiceBody, "multipart/form-data": schema.InvoiceForm},
     )
@@ -168,7 +180,7 @@ class InvoiceView(StepView):
 class ShipmentsView(StepView):
     call = "shipments"
 
-    @step("Hand an order over to the carrier", schema.ShipmentBody)
+    @step(call, "orders_ship", "Hand an order over to the carrier", schema.ShipmentBody)
     def post(self, request: Request, code: str) -> HttpResponse:
         body = self.body()
         services.ship(
@@ -180,7 +192,7 @@ class ShipmentsView(StepView):
 class DeliveryView(StepView):
     call = "delivery"
 
-    @step("Report an order as delivered", schema.DeliveryBody)
+    @step(call, "orders_deliver", "Report an order as delivered", schema.DeliveryBody)
     def post(self, request: Request, code: str) -> HttpResponse:
         body = self.body()
         services.deliver(
@@ -195,7 +207,7 @@ class DeliveryView(StepView):
 class CancelView(StepView):
     call = "cancel"
 
-    @step("Cancel an order", schema.CancelBody)
+    @step(call, "orders_cancel", "Cancel an order", schema.CancelBody)
     def post(self, request: Request, code: str) -> HttpResponse:
         body = self.body()
         services.cancel(
@@ -207,7 +219,7 @@ class CancelView(StepView):
 class ShipmentExceptionView(StepView):
     call = "shipment_exception"
 
-    @step("Report that a delivery failed", schema.ExceptionBody)
+    @step(call, "orders_shipment_exception", "Report that a delivery failed", schema.ExceptionBody)
     def post(self, request: Request, code: str) -> HttpResponse:
         body = self.body()
         occurred_at, observation = payloads.to_exception(body)
@@ -223,6 +235,7 @@ class ShipmentExceptionView(StepView):
 
 class ExportedView(StepView):
     @extend_schema(
+        operation_id="orders_exported",
         summary="Mark an order as taken by the ERP, or as not taken",
         description="The older form of the queue's acknowledgement: takes the order's current state.",
         parameters=[CODE],

@@ -20,55 +20,40 @@ from rest_framework.response import Response
 from catalog import values
 from hub.api.parsing import unwrap
 from hub.api.schema import errors, nothing
+from hub.api.shapes import MAYBE, MOMENT, NEXT, TEXT, WALK, Schema, json_body, many, named, taken, told, word
 from hub.api.views import SellerView, done
 from hub.refusals import Incomplete, Refusal, Unknown, required_fields
-from marketplaces.api.views import WALK, WalkedView, one_of
+from marketplaces.api.views import WalkedView, one_of
 from orders.models import Question
 from orders.wire import moment
 
 MOST_TEXT = 2_000
 
-
-TEXT = {"type": "string"}
-SHOWN = {
-    "type": "object",
-    "properties": {
-        "id": TEXT,
-        "platform": TEXT,
-        "sku": {**TEXT, "nullable": True},
-        "text": TEXT,
-        "customer": {**TEXT, "nullable": True},
-        "status": {"type": "string", "enum": list(Question.Status.values)},
-        "created_at": {"type": "string", "format": "date-time"},
-        "answer": {
-            "type": "object",
-            "nullable": True,
-            "properties": {"text": TEXT, "created_at": {"type": "string", "format": "date-time"}},
-        },
-    },
-}
-ASKED = {
-    "application/json": {
-        "type": "object",
-        "properties": {
-            "question": {
-                "type": "object",
-                "properties": {"platform": TEXT, "sku": TEXT, "text": TEXT, "customer": TEXT},
-                "required": ["platform", "text"],
-            }
-        },
-        "required": ["question"],
-    }
-}
-ANSWER = {
-    "application/json": {
-        "type": "object",
-        "properties": {
-            "answer": {"type": "object", "properties": {"text": TEXT}, "required": ["text"]},
-        },
-        "required": ["answer"],
-    }
-}
+_WORDS: Schema = {**TEXT, "minLength": 1, "maxLength": MOST_TEXT}
+SHOWN = named(
+    "Question",
+    told(
+        id=TEXT,
+        platform=TEXT,
+        sku=MAYBE,
+        text=TEXT,
+        customer=MAYBE,
+        status=word(*Question.Status.values),
+        created_at=MOMENT,
+        answer={**told(text=TEXT, created_at=MOMENT), "nullable": True},
+    ),
+)
+_ASKED = named(
+    "NewQuestion",
+    taken(
+        "platform",
+        "text",
+        platform={**TEXT, "minLength": 1, "maxLength": 80},
+        sku={**TEXT, "maxLength": 100},
+        text=_WORDS,
+        customer={**TEXT, "maxLength": 150},
+    ),
+)
 NUMBER = OpenApiParameter("number", str, OpenApiParameter.PATH, description="The question's id.")
 
 
@@ -96,19 +81,10 @@ class QuestionsView(WalkedView):
         summary="List questions, newest first",
         parameters=[
             OpenApiParameter("status", str, enum=Question.Status.values),
-            OpenApiParameter("platform", str),
+            OpenApiParameter("platform", str, description="The channel."),
             *WALK,
         ],
-        responses={
-            200: {
-                "type": "object",
-                "properties": {
-                    "questions": {"type": "array", "items": SHOWN},
-                    "next": {"type": "string", "nullable": True},
-                },
-            },
-            **errors(400),
-        },
+        responses={200: told(questions=many(SHOWN), next=NEXT), **errors(400)},
     )
     def get(self, request: Request) -> Response:
         """List questions."""
@@ -128,7 +104,7 @@ class QuestionsView(WalkedView):
         operation_id="questions_create",
         summary="Make a test question",
         description="Only for test accounts.",
-        request=ASKED,
+        request=json_body(told(question=_ASKED)),
         responses={201: SHOWN, **errors(400, 403, 422)},
     )
     def post(self, request: Request) -> Response:
@@ -197,7 +173,7 @@ class AnswerView(SellerView):
         summary="Answer a question",
         description="A question is answered once.",
         parameters=[NUMBER],
-        request=ANSWER,
+        request=json_body(told(answer=told(text=_WORDS))),
         responses={**nothing(201), **errors(400, 404, 422)},
     )
     def post(self, request: Request, number: str) -> HttpResponse:

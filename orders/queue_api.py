@@ -33,8 +33,18 @@ class QueueView(SellerView):
     http_method_names = ["get", "options"]
 
     @extend_schema(
+        operation_id="queue_take",
         summary="Take the oldest waiting order",
         description="The order is then hidden for 5 minutes; delete it from the queue once you have it.",
+        parameters=[
+            OpenApiParameter(
+                RECEIPT_HEADER,
+                UUID,
+                OpenApiParameter.HEADER,
+                description="Proves, when it is acknowledged, that it was this offer.",
+                response=[200],
+            )
+        ],
         responses={
             200: schema.OrderSchema,
             204: OpenApiResponse(description="Nothing waits."),
@@ -51,6 +61,7 @@ class QueueView(SellerView):
 
 class EntryView(SellerView):
     @extend_schema(
+        operation_id="queue_acknowledge",
         summary="Acknowledge an order taken from the queue",
         description="A change that came after you took the order stays in the queue.",
         parameters=[
@@ -72,14 +83,17 @@ class EntryView(SellerView):
 
 class LeaseView(StepView):
     @extend_schema(
+        operation_id="queue_lease",
         summary="Take several waiting orders at once",
         request=schema.LeaseBody,
         responses={200: schema.LeasedSchema, **errors(400, 422)},
     )
     def post(self, request: Request) -> Response:
         body = self.body()
-        limit = values.whole("limit", body.get("limit", LEASE_LIMIT), LEASE_LIMIT)
-        leased = queue.lease(self.seller, limit or 1, _hide_seconds(body))
+        limit = values.whole("limit", body.get("limit"), LEASE_LIMIT)
+        if limit == 0:
+            raise Refusal(_("%(field)s: send a whole number from 1.") % {"field": "limit"})
+        leased = queue.lease(self.seller, limit or LEASE_LIMIT, _hide_seconds(body))
         orders = [one.order for one in leased]
         return Response(
             {
@@ -91,6 +105,7 @@ class LeaseView(StepView):
 
 class AcknowledgeView(StepView):
     @extend_schema(
+        operation_id="queue_acknowledge_many",
         summary="Acknowledge several orders at once",
         request=schema.HeldBody,
         responses={200: schema.AnsweredSchema, **errors(400, 422)},
@@ -101,6 +116,7 @@ class AcknowledgeView(StepView):
 
 class ExtendView(StepView):
     @extend_schema(
+        operation_id="queue_extend",
         summary="Keep orders hidden for longer",
         description="For orders taken and not acknowledged yet; the time counts from now.",
         request=schema.ExtendBody,
@@ -116,6 +132,7 @@ class ExtendView(StepView):
 
 class FailuresView(StepView):
     @extend_schema(
+        operation_id="queue_report_failures",
         summary="Report orders the ERP could not take",
         description=(
             "Each is offered again after 1 minute, 5 minutes, 30 minutes and 2 hours; the fifth report "
@@ -135,12 +152,13 @@ class FailuresView(StepView):
 
 class ReplayView(StepView):
     @extend_schema(
+        operation_id="queue_replay",
         summary="Put orders into the queue again",
         description=(
             "By their codes, parked ones too; or all that came in, changed, were taken or parked since a "
             "moment, as after an ERP was set back to a backup."
         ),
-        request=schema.ReplayBody,
+        request=schema.REPLAY,
         responses={200: schema.ReplayedSchema, **errors(400, 422)},
     )
     def post(self, request: Request) -> Response:
@@ -158,6 +176,7 @@ class ReplayView(StepView):
 
 class SummaryView(SellerView):
     @extend_schema(
+        operation_id="queue_summary",
         summary="Count the queue",
         responses={200: schema.SummarySchema, **errors()},
     )

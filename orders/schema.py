@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers as s
 
+from hub.api.shapes import TEXT, json_body, many, named, taken
 from orders import flow
 from orders.models import Order
 
@@ -56,6 +57,22 @@ class AddressSchema(s.Serializer[Any]):
     secondary_phone = _text()
 
 
+class PromotionSchema(s.Serializer[Any]):
+    name = s.CharField()
+    calculation_type = _text()
+    category_type = _text()
+    value = s.FloatField()
+    seller_value = _amount()
+    sponsor_value = _amount()
+    sponsor_percentage = _amount()
+
+
+class CouponSchema(s.Serializer[Any]):
+    category = _text()
+    discount_value = s.FloatField()
+    token = _text()
+
+
 class ItemSchema(s.Serializer[Any]):
     id = s.CharField(help_text="The sold SKU: a variation, or a simple product.")
     product_id = s.CharField(help_text="The product's SKU.")
@@ -72,7 +89,7 @@ class ItemSchema(s.Serializer[Any]):
     delivery_line_id = _text()
     freight_take_rate_seller = _amount()
     freight_take_rate_subsidy_percentage = _amount()
-    promotions = s.ListField(child=s.DictField())
+    promotions = PromotionSchema(many=True)
 
 
 class SefazSchema(s.Serializer[Any]):
@@ -171,8 +188,8 @@ class OrderSchema(s.Serializer[Any]):
     invoices = InvoiceSchema(many=True)
     shipments = ShipmentSchema(many=True)
     import_info = ImportInfoSchema()
-    promotions = s.ListField(child=s.DictField())
-    coupon = s.DictField(allow_null=True)
+    promotions = PromotionSchema(many=True)
+    coupon = CouponSchema(allow_null=True)
 
 
 class OrderListSchema(s.Serializer[Any]):
@@ -185,53 +202,71 @@ class LeasedSchema(s.Serializer[Any]):
     receipts = s.DictField(child=s.UUIDField(), help_text="The receipt of each order's code.")
 
 
+class NewTrackSchema(s.Serializer[Any]):
+    code = s.CharField(required=False, max_length=100, help_text="The tracking code.")
+    carrier = s.CharField(required=False, max_length=150)
+    method = s.CharField(required=False, max_length=150)
+    url = _text(required=False, max_length=200)
+
+
+class NewParcelItemSchema(s.Serializer[Any]):
+    sku = s.CharField(min_length=1, max_length=100)
+    qty = s.IntegerField(required=False, min_value=1, max_value=99_999, help_text="Left out: one.")
+
+
 class StatusBody(s.Serializer[Any]):
-    status = s.CharField(required=False, help_text="A status code of the account.")
+    status = s.CharField(required=False, max_length=100, help_text="A status code of the account.")
 
 
 class InvoiceBody(StatusBody):
-    class InvoiceIn(s.Serializer[Any]):
-        key = s.CharField(help_text="The NF-e's key of 44 characters, check digit included.")
-        issue_date = s.DateTimeField(required=False)
-        volume_qty = s.IntegerField(required=False)
+    class NewInvoice(s.Serializer[Any]):
+        key = s.CharField(
+            min_length=44, max_length=44, help_text="The NF-e's key of 44 characters, check digit included."
+        )
+        issue_date = s.DateTimeField(required=False, help_text="Left out: now.")
+        volume_qty = s.IntegerField(required=False, min_value=1, max_value=99_999)
+        number = s.CharField(required=False, max_length=20)
+        line = s.CharField(required=False, max_length=10, help_text="The series.")
 
-    invoice = InvoiceIn(required=False)
+    invoice = NewInvoice(required=False)
 
 
 class InvoiceForm(StatusBody):
     file = s.FileField(help_text="The NF-e's XML.")
-    issue_date = s.DateTimeField(required=False)
-    volume_qty = s.IntegerField(required=False)
+    issue_date = s.DateTimeField(required=False, help_text="Left out: the XML's.")
+    volume_qty = s.IntegerField(required=False, min_value=1, max_value=99_999)
 
 
 class ShipmentBody(StatusBody):
-    class ShipmentIn(s.Serializer[Any]):
-        code = s.CharField(required=False)
-        delivered_carrier_date = s.DateTimeField(required=False)
-        items = ParcelItemSchema(many=True, required=False)
-        track = TrackSchema(required=False)
+    class NewShipment(s.Serializer[Any]):
+        code = s.CharField(required=False, max_length=100, help_text="Your own name for the parcel.")
+        delivered_carrier_date = s.DateTimeField(required=False, help_text="Left out: now.")
+        items = NewParcelItemSchema(many=True, required=False)
+        track = NewTrackSchema(required=False)
 
-    shipment = ShipmentIn(required=False)
+    shipment = NewShipment(required=False)
 
 
 class DeliveryBody(StatusBody):
-    delivered_date = s.CharField(required=False, help_text="dd/mm/yyyy or ISO 8601.")
+    delivered_date = s.CharField(required=False, help_text="dd/mm/yyyy or ISO 8601; left out: now.")
 
 
 class CancelBody(StatusBody):
-    reason = s.CharField(required=False)
+    reason = s.CharField(required=False, max_length=500)
 
 
 class ExceptionBody(StatusBody):
-    class ExceptionIn(s.Serializer[Any]):
-        occurrence_date = s.DateTimeField(required=False)
-        observation = s.CharField(required=False)
+    class NewShipmentException(s.Serializer[Any]):
+        occurrence_date = s.DateTimeField(required=False, help_text="Left out: now.")
+        observation = s.CharField(required=False, max_length=1000)
 
-    shipment_exception = ExceptionIn(required=False)
+    shipment_exception = NewShipmentException(required=False)
 
 
 class ExportedBody(s.Serializer[Any]):
-    exported = s.BooleanField(help_text="false puts the order into the queue again.")
+    exported = s.BooleanField(
+        required=False, default=True, help_text="false puts the order into the queue again."
+    )
 
 
 HIDE_SECONDS: dict[str, Any] = {"required": False, "min_value": 10, "max_value": 43_200}
@@ -242,8 +277,8 @@ class LeaseBody(s.Serializer[Any]):
     hide_seconds = s.IntegerField(**HIDE_SECONDS, help_text="How long nobody else gets them.")
 
 
-class ItemIn(s.Serializer[Any]):
-    code = s.CharField()
+class HeldOrder(s.Serializer[Any]):
+    code = s.CharField(min_length=1, max_length=200)
     receipt = s.UUIDField(required=False, help_text="From the lease; an older offer's changes nothing.")
 
 
@@ -251,25 +286,32 @@ class HeldBody(s.Serializer[Any]):
     """Codes, or items with their receipts."""
 
     codes = s.ListField(child=s.CharField(), max_length=1000, required=False)
-    items = ItemIn(many=True, required=False)
+    items = HeldOrder(many=True, required=False)
 
 
 class ExtendBody(HeldBody):
-    hide_seconds = s.IntegerField(**HIDE_SECONDS, help_text="Counted from now.")
+    hide_seconds = s.IntegerField(**{**HIDE_SECONDS, "required": True}, help_text="Counted from now.")
 
 
 class FailuresBody(s.Serializer[Any]):
-    class FailureIn(ItemIn):
-        reason = s.CharField(max_length=1000)
+    class FailedOrder(HeldOrder):
+        reason = s.CharField(min_length=1, max_length=1000, help_text="Shown to the seller.")
 
-    failures = FailureIn(many=True)
+    failures = FailedOrder(many=True)
 
 
-class ReplayBody(s.Serializer[Any]):
-    """Codes, or a moment."""
-
-    codes = s.ListField(child=s.CharField(), max_length=1000, required=False)
-    since = s.CharField(required=False, help_text="dd/mm/yyyy or ISO 8601.")
+REPLAY = json_body(
+    named(
+        "Replay",
+        {
+            **taken(
+                codes={**many(TEXT), "maxItems": 1000, "description": "Orders, parked ones too."},
+                since={**TEXT, "minLength": 1, "description": "dd/mm/yyyy or ISO 8601."},
+            ),
+            "anyOf": [{"required": ["codes"]}, {"required": ["since"]}],
+        },
+    )
+)
 
 
 class ReplayedSchema(s.Serializer[Any]):
@@ -290,31 +332,79 @@ class SummarySchema(s.Serializer[Any]):
     oldest_age_seconds = s.IntegerField(allow_null=True)
 
 
-class StatusIn(s.Serializer[Any]):
-    status = StatusSchema()
+class NewStatusBody(s.Serializer[Any]):
+    class NewStatus(s.Serializer[Any]):
+        code = s.CharField(min_length=1, max_length=100)
+        label = s.CharField(required=False, max_length=150)  # type: ignore[assignment]
+        type = s.ChoiceField([(one, one) for one in flow.STATUS_TYPES])
+
+    status = NewStatus()
 
 
-class TestOrderIn(s.Serializer[Any]):
-    class TestOrderBody(s.Serializer[Any]):
-        class TestOrderItem(s.Serializer[Any]):
-            id = s.CharField(help_text="A SKU of the catalogue.")
-            qty = s.IntegerField(min_value=1)
-            original_price = s.FloatField(required=False)
-            special_price = s.FloatField(required=False)
+class StatusChangeBody(s.Serializer[Any]):
+    class StatusChange(s.Serializer[Any]):
+        label = s.CharField(required=False, max_length=150)  # type: ignore[assignment]
+        type = s.ChoiceField([(one, one) for one in flow.STATUS_TYPES], required=False)
 
-        channel = s.CharField(max_length=80)
-        items = TestOrderItem(many=True)
-        customer = CustomerSchema(required=False)
-        billing_address = AddressSchema(required=False)
-        shipping_address = AddressSchema(required=False)
-        payments = PaymentSchema(many=True, required=False)
-        shipping_method = s.CharField(required=False)
-        shipping_carrier = s.CharField(required=False)
-        shipping_calculation_type = s.CharField(required=False)
+    status = StatusChange()
+
+
+class NewCustomerSchema(s.Serializer[Any]):
+    name = s.CharField(required=False, max_length=255)
+    email = s.CharField(required=False, max_length=255)
+    date_of_birth = _text(required=False, max_length=255)
+    gender = s.CharField(required=False, max_length=255)
+    vat_number = s.CharField(required=False, max_length=255, help_text="CPF or CNPJ.")
+    phones = s.ListField(child=s.CharField(max_length=40), required=False)
+    state_registration = _text(required=False, max_length=255)
+
+
+class NewAddressSchema(s.Serializer[Any]):
+    """What is left out of it is the customer's, where the customer has it."""
+
+    full_name = _text(required=False, max_length=255)
+    street = _text(required=False, max_length=255)
+    number = _text(required=False, max_length=255)
+    complement = _text(required=False, max_length=255)
+    detail = _text(required=False, max_length=255)
+    reference = _text(required=False, max_length=255)
+    neighborhood = _text(required=False, max_length=255)
+    city = _text(required=False, max_length=255)
+    region = _text(required=False, max_length=255, help_text="UF.")
+    country = _text(required=False, max_length=255)
+    postcode = _text(required=False, max_length=255)
+    phone = _text(required=False, max_length=255)
+    secondary_phone = _text(required=False, max_length=255)
+
+
+class NewPaymentSchema(s.Serializer[Any]):
+    method = s.CharField(required=False, max_length=60, help_text="CREDIT_CARD, BOLETO, PIX ...")
+    description = _text(required=False, max_length=255)
+    parcels = s.IntegerField(required=False, min_value=0, max_value=999, help_text="0 counts as 1.")
+    value = s.FloatField(required=False, min_value=0)
+
+
+class NewTestOrderBody(s.Serializer[Any]):
+    class NewTestOrder(s.Serializer[Any]):
+        class NewTestItem(s.Serializer[Any]):
+            id = s.CharField(min_length=1, max_length=100, help_text="A SKU of the catalogue.")
+            qty = s.IntegerField(min_value=1, max_value=99_999)
+            original_price = s.FloatField(required=False, min_value=0)
+            special_price = s.FloatField(required=False, min_value=0)
+
+        channel = s.CharField(min_length=1, max_length=80)
+        items = s.ListField(child=NewTestItem(), min_length=1)
+        customer = NewCustomerSchema(required=False)
+        billing_address = NewAddressSchema(required=False)
+        shipping_address = NewAddressSchema(required=False)
+        payments = NewPaymentSchema(many=True, required=False)
+        shipping_method = s.CharField(required=False, max_length=150)
+        shipping_carrier = s.CharField(required=False, max_length=150)
+        shipping_calculation_type = s.CharField(required=False, max_length=100)
         estimated_delivery = s.DateField(required=False)
-        shipping_cost = s.FloatField(required=False)
-        interest = s.FloatField(required=False)
-        discount = s.FloatField(required=False)
-        status = s.CharField(required=False)
+        shipping_cost = s.FloatField(required=False, min_value=0)
+        interest = s.FloatField(required=False, min_value=0)
+        discount = s.FloatField(required=False, min_value=0)
+        status = s.CharField(required=False, max_length=100)
 
-    order = TestOrderBody()
+    order = NewTestOrder()

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from catalog import values
 from hub.api.parsing import unwrap
 from hub.api.schema import errors, in_path, nothing
+from hub.api.shapes import TEXT, many, word
 from hub.api.views import SellerView, done
 from hub.refusals import Unknown
 from marketplaces.models import Connection
@@ -20,7 +21,6 @@ from orders import flow, schema, statuses
 from orders.models import Order, Status
 
 CODE = in_path("code", "The status code.")
-TEXTS = {"type": "array", "items": {"type": "string"}}
 
 
 def _json(status: Status) -> dict[str, Any]:
@@ -33,6 +33,7 @@ def _wanted_type(said: Any) -> str:
 
 class StatusesView(SellerView):
     @extend_schema(
+        operation_id="statuses_list",
         summary="List the account's order statuses",
         responses={200: schema.StatusSchema(many=True), **errors()},
     )
@@ -40,8 +41,9 @@ class StatusesView(SellerView):
         return Response([_json(one) for one in statuses.of_seller(self.seller_id).values()])
 
     @extend_schema(
+        operation_id="statuses_create",
         summary="Add an order status",
-        request=schema.StatusIn,
+        request=schema.NewStatusBody,
         responses={**nothing(201), **errors(400, 422)},
     )
     def post(self, request: Request) -> HttpResponse:
@@ -57,9 +59,10 @@ class StatusesView(SellerView):
 
 class StatusView(SellerView):
     @extend_schema(
+        operation_id="statuses_update",
         summary="Change an order status",
         parameters=[CODE],
-        request=schema.StatusIn,
+        request=schema.StatusChangeBody,
         responses={**nothing(204), **errors(400, 404, 422)},
     )
     def put(self, request: Request, code: str) -> HttpResponse:
@@ -71,6 +74,7 @@ class StatusView(SellerView):
         return done(204)
 
     @extend_schema(
+        operation_id="statuses_delete",
         summary="Remove an order status",
         parameters=[CODE],
         responses={**nothing(204), **errors(404, 422)},
@@ -82,16 +86,21 @@ class StatusView(SellerView):
 
 
 class StatusTypesView(SellerView):
-    @extend_schema(summary="List the status types", responses={200: TEXTS, **errors()})
+    @extend_schema(
+        operation_id="status_types_list",
+        summary="List the status types",
+        responses={200: many(word(*flow.STATUS_TYPES)), **errors()},
+    )
     def get(self, request: Request) -> Response:
         return Response(list(flow.STATUS_TYPES))
 
 
 class SaleSystemsView(SellerView):
     @extend_schema(
+        operation_id="sale_systems_list",
         summary="List the account's channels",
         description="The names of its connections, and of the channels its orders came from.",
-        responses={200: TEXTS, **errors()},
+        responses={200: many(TEXT), **errors()},
     )
     def get(self, request: Request) -> Response:
         connected = Connection.objects.filter(seller_id=self.seller_id).values_list("name", flat=True)

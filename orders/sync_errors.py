@@ -13,34 +13,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hub.api.schema import errors, in_path
+from hub.api.shapes import many
 from hub.api.views import SellerView, done
 from hub.refusals import Unknown
 from marketplaces.api import sync_errors
-from marketplaces.api.sync_errors import Told, asked, ignoring_call, listing_call
+from marketplaces.api.sync_errors import ORDERS, Told, asked, ignoring_call, listing_call
 from orders.models import Notice, Order
 
-ORDERS = "orders"
 CATEGORY = "sync_order_skyhub_to_mtkp"
 """The one category of orders: what should have reached the marketplace. The name is SkyHub's."""
-_TEXT = {"type": "string"}
-_CATEGORY = {
-    "type": "object",
-    "properties": {
-        "code": _TEXT,
-        "entity_type": {"type": "string", "enum": [sync_errors.PRODUCTS, ORDERS]},
-        "error_types": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "code": _TEXT,
-                    "name": _TEXT,
-                    "solution": {"type": "string", "description": "HTML."},
-                },
-            },
-        },
-    },
-}
 
 
 def refused(seller_id: int) -> QuerySet[Notice]:
@@ -77,7 +58,7 @@ class CategoriesView(SellerView):
         operation_id="sync_errors_categories",
         summary="List the categories of errors",
         description="Two for each marketplace the account sells at (connection, production), one for orders.",
-        responses={200: {"type": "array", "items": _CATEGORY}, **errors()},
+        responses={200: many(sync_errors.CATEGORY), **errors()},
     )
     def get(self, request: Request) -> Response:
         """List the categories, each with the kinds of error open in it."""
@@ -93,7 +74,7 @@ class CategoryView(SellerView):
         operation_id="sync_errors_category",
         summary="Show a category of errors",
         parameters=[in_path("code", "The category's code.")],
-        responses={200: _CATEGORY, **errors(404)},
+        responses={200: sync_errors.CATEGORY, **errors(404)},
     )
     def get(self, request: Request, code: str) -> Response:
         """Describe one category."""

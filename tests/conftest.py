@@ -6,11 +6,14 @@ import os
 import shutil
 import socket
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
 
+TESTS = Path(__file__).parent
+WHOLE_PRODUCT = ("browser/", "scenarios/", "hub/test_run.py")
 LOOPBACK = ("127.", "::1", "localhost")
 # Playwright's fixtures run an event loop in the test's own thread, and Django then refuses the database.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -25,6 +28,19 @@ def quiet_api() -> None:
     The API log's thread would meet sellers that a test has not committed.
     """
     settings.HUB_RATE_LIMITS = settings.HUB_API_LOG = False
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Share the tests out: a file's stay together, and so do all that run the whole product.
+
+    The latter are the longest and want the machine for themselves, so one process does them all, first.
+    """
+    for item in items:
+        place = item.path.relative_to(TESTS).as_posix()
+        runs_the_product = place.startswith(WHOLE_PRODUCT)
+        item.add_marker(pytest.mark.xdist_group("the whole product" if runs_the_product else place))
+    items.sort(key=lambda item: not item.path.relative_to(TESTS).as_posix().startswith(WHOLE_PRODUCT))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -36,9 +36,10 @@ class BulkProductsView(SellerView):
 
     @extend_schema(
         operation_id="bulk_products",
+        summary="Create or update products in bulk",
         parameters=[OpenApiParameter("precheck", str, description='"no" leaves the verdicts out.')],
         request=docs.listed("products", docs.PRODUCT_ITEM),
-        responses={200: docs.REPORT, **errors(400, 413, 415, 422)},
+        responses={200: docs.REPORT, **errors(400, 422)},
     )
     def put(self, request: Request) -> Response:
         """Create or update products, and say what each connection would say of them."""
@@ -66,8 +67,9 @@ class BulkStockView(SellerView):
 
     @extend_schema(
         operation_id="bulk_stock",
+        summary="Set stock in bulk",
         request=docs.listed("items", docs.STOCK_ITEM),
-        responses={200: docs.REPORT, **errors(400, 413, 415, 422)},
+        responses={200: docs.REPORT, **errors(400, 422)},
     )
     def put(self, request: Request) -> Response:
         """Set quantities by sellable SKU."""
@@ -81,8 +83,9 @@ class BulkPricesView(SellerView):
 
     @extend_schema(
         operation_id="bulk_prices",
+        summary="Set prices in bulk",
         request=docs.listed("items", docs.PRICE_ITEM),
-        responses={200: docs.REPORT, **errors(400, 413, 415, 422)},
+        responses={200: docs.REPORT, **errors(400, 422)},
     )
     def put(self, request: Request) -> Response:
         """Set prices by SKU: of a product for all its variations, of a variation for itself."""

@@ -19,6 +19,7 @@ from catalog.structure import Mode
 from hub.api.paging import MAX_PER_PAGE, open_cursor, page_of, seal_cursor
 from hub.api.parsing import unwrap
 from hub.api.schema import errors, in_path, nothing
+from hub.api.shapes import PAGING, WALK
 from hub.api.views import SellerView, done
 from hub.refusals import Unknown
 
@@ -27,11 +28,20 @@ CURSOR_PAGE = 25
 """Rows of a page when neither page nor per_page is given (PT product query page)."""
 SKU = in_path("sku", "The product's SKU.")
 VARIATION_SKU = in_path("sku", "The variation's SKU.")
-PAGING = [
-    OpenApiParameter("page", int, description="From 1; only the first 10,000 rows."),
-    OpenApiParameter("per_page", int, description=f"At most {MAX_PER_PAGE}; more is cut."),
-    OpenApiParameter("cursor", str, description="From `next`; filters and page size are kept inside."),
-    *(OpenApiParameter(name, str, description="Also `filters[...]`.") for name in filters.NAMES),
+IGNORED = OpenApiParameter(
+    "X-Hub-Ignored-Fields",
+    str,
+    OpenApiParameter.HEADER,
+    description="Fields sent in vain, because the hub does not know them; only where there are some.",
+    response=[201, 204],
+)
+LISTING = [
+    *PAGING,
+    WALK[1],
+    *(
+        OpenApiParameter(name, docs.FILTERS[name], description=f"Also `filters[{name}]`.")
+        for name in filters.NAMES
+    ),
 ]
 
 
@@ -40,7 +50,8 @@ class ProductsView(SellerView):
 
     @extend_schema(
         operation_id="products_list",
-        parameters=PAGING,
+        summary="List products",
+        parameters=LISTING,
         responses={200: docs.PRODUCT_PAGE, **errors(400)},
     )
     def get(self, request: Request) -> Response:
@@ -79,8 +90,10 @@ class ProductsView(SellerView):
 
     @extend_schema(
         operation_id="products_create",
+        summary="Create or update a product",
+        parameters=[IGNORED],
         request=docs.wrapped("product", docs.PRODUCT),
-        responses={**nothing(201), **errors(400, 415, 422)},
+        responses={**nothing(201), **errors(400, 422)},
     )
     def post(self, request: Request) -> HttpResponse:
         """Create a product; a known SKU is updated, unless the seller refuses that."""
@@ -95,7 +108,8 @@ class ProductView(SellerView):
     """One product."""
 
     @extend_schema(
-        operation_id="products_read",
+        operation_id="products_get",
+        summary="Show a product",
         parameters=[SKU],
         responses={200: docs.PRODUCT_SHOWN, **errors(404)},
     )
@@ -108,9 +122,10 @@ class ProductView(SellerView):
 
     @extend_schema(
         operation_id="products_update",
-        parameters=[SKU],
+        summary="Change a product",
+        parameters=[SKU, IGNORED],
         request=docs.wrapped("product", docs.PRODUCT_CHANGE),
-        responses={**nothing(204), **errors(400, 404, 415, 422)},
+        responses={**nothing(204), **errors(400, 404, 422)},
     )
     def put(self, request: Request, sku: str) -> HttpResponse:
         """Change only the fields that are sent."""
@@ -120,6 +135,7 @@ class ProductView(SellerView):
 
     @extend_schema(
         operation_id="products_delete",
+        summary="Delete a product",
         parameters=[SKU],
         request=None,
         responses={**nothing(204), **errors(404, 422)},
@@ -135,9 +151,10 @@ class ProductVariationsView(SellerView):
 
     @extend_schema(
         operation_id="products_variations_create",
-        parameters=[SKU],
+        summary="Add a variation to a product",
+        parameters=[SKU, IGNORED],
         request=docs.wrapped("variation", docs.VARIATION),
-        responses={**nothing(201), **errors(400, 404, 415, 422)},
+        responses={**nothing(201), **errors(400, 404, 422)},
     )
     def post(self, request: Request, sku: str) -> HttpResponse:
         """Add a variation, or update it; a simple product becomes one with variations."""
@@ -151,7 +168,8 @@ class VariationView(SellerView):
     """One sellable SKU."""
 
     @extend_schema(
-        operation_id="variations_read",
+        operation_id="variations_get",
+        summary="Show a variation",
         parameters=[VARIATION_SKU],
         responses={200: docs.VARIATION_SHOWN, **errors(404)},
     )
@@ -168,9 +186,10 @@ class VariationView(SellerView):
 
     @extend_schema(
         operation_id="variations_update",
-        parameters=[VARIATION_SKU],
+        summary="Change a variation",
+        parameters=[VARIATION_SKU, IGNORED],
         request=docs.wrapped("variation", docs.VARIATION_CHANGE),
-        responses={**nothing(204), **errors(400, 404, 415, 422)},
+        responses={**nothing(204), **errors(400, 404, 422)},
     )
     def put(self, request: Request, sku: str) -> HttpResponse:
         """Change only the fields that are sent: the way to keep stock and price up to date."""
@@ -180,6 +199,7 @@ class VariationView(SellerView):
 
     @extend_schema(
         operation_id="variations_delete",
+        summary="Delete a variation",
         parameters=[VARIATION_SKU],
         request=None,
         responses={**nothing(204), **errors(404, 422)},

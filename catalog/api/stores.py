@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,35 +14,29 @@ from catalog import stores
 from catalog.api import docs
 from catalog.models import Store, StoreStock, Variation
 from catalog.values import DAYS, QTY
-from hub.api.paging import MAX_PER_PAGE, page_of
+from hub.api.paging import page_of
 from hub.api.parsing import unwrap
 from hub.api.schema import errors, in_path, nothing
+from hub.api.shapes import COUNT, FLAG, PAGING, TEXT, Schema, many, named, taken, told
 from hub.api.views import SellerView, done
 
-TEXT: docs.Schema = {"type": "string"}
-STORE: docs.Schema = {
-    "type": "object",
-    "properties": {
-        "code": {**TEXT, "maxLength": stores.CODE_LENGTH},
-        "name": {**TEXT, "maxLength": 150},
-        "address": {
-            "type": "object",
-            "properties": dict.fromkeys(stores.ADDRESS, TEXT),
-            "description": "Where parcels leave from; the default store's stands on shipping labels.",
-        },
+_CODE: Schema = {**TEXT, "minLength": 1, "maxLength": stores.CODE_LENGTH}
+_NAME: Schema = {**TEXT, "minLength": 1, "maxLength": 150}
+_LINE: Schema = {**TEXT, "maxLength": 255}
+_ADDRESS: Schema = {
+    **taken(**dict.fromkeys(stores.ADDRESS, _LINE)),
+    "description": "Where parcels leave from; the default store's stands on shipping labels.",
+}
+STORE = named("NewStore", taken("code", "name", code=_CODE, name=_NAME, address=_ADDRESS))
+STORE_SHOWN = named("Store", told(code=_CODE, name=_NAME, address=_ADDRESS, default=FLAG))
+SKU = named(
+    "NewStoreSku",
+    {
+        **taken("code", code=docs.SKU, qty=QTY.schema, cross_docking=DAYS.schema),
+        "anyOf": [{"required": ["qty"]}, {"required": ["cross_docking"]}],
     },
-    "required": ["code", "name"],
-}
-STORE_SHOWN: docs.Schema = {
-    **STORE,
-    "properties": {**STORE["properties"], "default": {"type": "boolean"}},
-    "required": ["code", "name", "address", "default"],
-}
-SKU: docs.Schema = {
-    "type": "object",
-    "properties": {"code": docs.SKU, "qty": QTY.schema, "cross_docking": DAYS.schema},
-    "required": ["code"],
-}
+)
+SKU_SHOWN = named("StoreSku", told(code=docs.SKU, qty=QTY.schema, cross_docking=DAYS.schema))
 
 
 def _shown(store: Store) -> dict[str, Any]:
@@ -61,10 +55,7 @@ class StoresView(SellerView):
         operation_id="stores_list",
         summary="List the stores",
         description=f"The default store has the code {Store.DEFAULT}; what it has is what is on sale.",
-        responses={
-            200: {"type": "object", "properties": {"stores": {"type": "array", "items": STORE_SHOWN}}},
-            **errors(),
-        },
+        responses={200: told(stores=many(STORE_SHOWN)), **errors()},
     )
     def get(self, request: Request) -> Response:
         """List all stores, the default one first."""
@@ -90,16 +81,9 @@ class StoreSkusView(SellerView):
         summary="List what a store has",
         parameters=[
             in_path("code", "The store's code."),
-            OpenApiParameter("page", int, description="From 1; only the first 10,000 rows."),
-            OpenApiParameter("per_page", int, description=f"At most {MAX_PER_PAGE}; more is cut."),
+            *PAGING,
         ],
-        responses={
-            200: {
-                "type": "object",
-                "properties": {"skus": {"type": "array", "items": SKU}, "total": {"type": "integer"}},
-            },
-            **errors(400, 404),
-        },
+        responses={200: told(skus=many(SKU_SHOWN), total=COUNT), **errors(400, 404)},
     )
     def get(self, request: Request, code: str) -> Response:
         """List SKUs with their quantities."""

@@ -13,6 +13,7 @@ from catalog.api import docs, shapes
 from catalog.models import Attribute, Category
 from hub.api.parsing import unwrap
 from hub.api.schema import errors, in_path, nothing
+from hub.api.shapes import many
 from hub.api.views import SellerView, done
 from hub.refusals import Unknown
 
@@ -25,7 +26,7 @@ class CategoriesView(SellerView):
 
     @extend_schema(
         operation_id="categories_list",
-        responses={200: {"type": "array", "items": docs.CATEGORY}, **errors()},
+        responses={200: many(docs.CATEGORY), **errors()},
     )
     def get(self, request: Request) -> Response:
         """List all categories."""
@@ -34,7 +35,7 @@ class CategoriesView(SellerView):
     @extend_schema(
         operation_id="categories_create",
         request=docs.wrapped("category", docs.CATEGORY),
-        responses={**nothing(201), **errors(400, 415, 422)},
+        responses={**nothing(201), **errors(400, 422)},
     )
     def post(self, request: Request) -> HttpResponse:
         """Create a category, or rename a known one."""
@@ -46,7 +47,7 @@ class CategoryView(SellerView):
     """One category."""
 
     @extend_schema(
-        operation_id="categories_read",
+        operation_id="categories_get",
         parameters=[CODE],
         responses={200: docs.CATEGORY, **errors(404)},
     )
@@ -60,8 +61,8 @@ class CategoryView(SellerView):
     @extend_schema(
         operation_id="categories_update",
         parameters=[CODE],
-        request=docs.wrapped("category", {"type": "object", "properties": {"name": {"type": "string"}}}),
-        responses={**nothing(204), **errors(400, 404, 415, 422)},
+        request=docs.wrapped("category", docs.CATEGORY_CHANGE),
+        responses={**nothing(204), **errors(400, 404, 422)},
     )
     def put(self, request: Request, code: str) -> HttpResponse:
         """Rename a category."""
@@ -86,7 +87,7 @@ class AttributesView(SellerView):
 
     @extend_schema(
         operation_id="attributes_list",
-        responses={200: {"type": "array", "items": docs.ATTRIBUTE}, **errors()},
+        responses={200: many(docs.ATTRIBUTE_SHOWN), **errors()},
     )
     def get(self, request: Request) -> Response:
         """List all attributes."""
@@ -96,7 +97,7 @@ class AttributesView(SellerView):
     @extend_schema(
         operation_id="attributes_create",
         request=docs.wrapped("attribute", docs.ATTRIBUTE),
-        responses={**nothing(201), **errors(400, 415, 422)},
+        responses={**nothing(201), **errors(400, 422)},
     )
     def post(self, request: Request) -> HttpResponse:
         """Announce an attribute, or announce it anew."""
@@ -108,9 +109,9 @@ class AttributeView(SellerView):
     """One attribute."""
 
     @extend_schema(
-        operation_id="attributes_read",
+        operation_id="attributes_get",
         parameters=[NAME],
-        responses={200: docs.ATTRIBUTE, **errors(404)},
+        responses={200: docs.ATTRIBUTE_SHOWN, **errors(404)},
     )
     def get(self, request: Request, name: str) -> Response:
         """Show an attribute."""
@@ -123,7 +124,7 @@ class AttributeView(SellerView):
         operation_id="attributes_update",
         parameters=[NAME],
         request=docs.wrapped("attribute", docs.ATTRIBUTE_CHANGE),
-        responses={**nothing(204), **errors(400, 404, 415, 422)},
+        responses={**nothing(204), **errors(400, 404, 422)},
     )
     def put(self, request: Request, name: str) -> HttpResponse:
         """Change an attribute's label or options."""

@@ -62,17 +62,21 @@ def per_second(method: str, group: str) -> int:
     return table.get(f"{method} {group}", table.get(group, table[OTHERS]))
 
 
+def kind_of(method: str, endpoint: str) -> str:
+    """Return what a call is counted as: the method, with the group where it shares one count."""
+    group = group_of(endpoint)
+    return f"{method} {group if group in SHARED else endpoint}"
+
+
 def count(seller: Seller, method: str, endpoint: str) -> Standing | None:
     """Count a call, whatever becomes of it; None where calls are not limited."""
     if not settings.HUB_RATE_LIMITS or not seller.rate_limits:
         return None
     # A HEAD is a GET, and clients' own inventions must not make a row each.
     method = "GET" if method == "HEAD" else method if method in METHODS else "OTHER"
-    group = group_of(endpoint)
-    limit = per_second(method, group)
+    limit = per_second(method, group_of(endpoint))
     if not limit:
         return None
-    kind = f"{method} {group if group in SHARED else endpoint}"
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, [seller.pk, kind])
+        cursor.execute(_COUNT, [seller.pk, kind_of(method, endpoint)])
         return Standing(limit, cursor.fetchone()[0])

@@ -12,7 +12,6 @@ from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-import hub.api.schema  # noqa: F401  (drf-spectacular learns our headers by the import)
 from hub.api import limits
 from hub.api.authentication import seller_of
 from hub.api.endpoints import endpoint_of

@@ -11,43 +11,41 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hub.api.schema import errors
+from hub.api.shapes import COUNT, FLAG, MAYBE, MOMENT, TEXT, many, named, told, word
 from hub.api.times import moment
 from hub.api.views import SellerView
 from hub.homologation import services
 from hub.homologation.cases import GROUPS
-from hub.homologation.models import Homologation, HomologationCase
+from hub.homologation.models import CASES_IN_ALL, Homologation, HomologationCase
 from hub.models import User
 from hub.refusals import Unknown
 
 OPEN = "open"
-TEXT, MAYBE = {"type": "string"}, {"type": "string", "nullable": True}
-CASE = {
-    "type": "object",
-    "properties": {
-        "number": {"type": "integer", "minimum": 1, "maximum": 43},
-        "group": TEXT,
-        "title": TEXT,
-        "how": {**TEXT, "description": "What to call, and what must be seen."},
-        "optional": {"type": "boolean"},
-        "state": {"type": "string", "enum": [OPEN, *HomologationCase.State.values]},
-        "problem": {**MAYBE, "description": "What was wrong with the call that came last."},
-        "request_id": {**MAYBE, "description": "X-Request-Id of the call that decided it."},
-    },
-    "required": ["number", "group", "title", "how", "optional", "state", "problem", "request_id"],
-}
-HOMOLOGATION = {
-    "type": "object",
-    "properties": {
-        "started_at": {"type": "string", "format": "date-time"},
-        "closed_at": {"type": "string", "format": "date-time", "nullable": True},
-        "certificate": MAYBE,
-        "integration": MAYBE,
-        "passed": {"type": "integer"},
-        "missing": {"type": "integer", "description": "Cases neither passed nor left out."},
-        "cases": {"type": "array", "items": CASE},
-    },
-    "required": ["started_at", "closed_at", "certificate", "integration", "passed", "missing", "cases"],
-}
+CASE = named(
+    "HomologationCase",
+    told(
+        number={"type": "integer", "minimum": 1, "maximum": CASES_IN_ALL},
+        group=TEXT,
+        title=TEXT,
+        how={**TEXT, "description": "What to call, and what must be seen."},
+        optional={**FLAG, "description": "It can be left out, in the portal."},
+        state=word(OPEN, *HomologationCase.State.values),
+        problem={**MAYBE, "description": "What was wrong with the call that came last."},
+        request_id={**MAYBE, "description": "X-Request-Id of the call that decided it."},
+    ),
+)
+HOMOLOGATION = named(
+    "Homologation",
+    told(
+        started_at={**MOMENT, "nullable": False, "description": "Only calls from then on count."},
+        closed_at={**MOMENT, "description": "By its certificate, or when another was begun."},
+        certificate={**MAYBE, "description": "The certificate's number."},
+        integration={**MAYBE, "description": "Whose certificate it is."},
+        passed=COUNT,
+        missing={**COUNT, "description": "Cases neither passed nor left out."},
+        cases=many(CASE),
+    ),
+)
 
 
 class HomologationView(SellerView):

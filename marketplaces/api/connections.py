@@ -55,7 +55,7 @@ class ConnectionView(WalkedView):
         summary="Pause a connection, or change what follows by itself",
         description="What is not sent stays. What becomes due while it is paused waits.",
         parameters=[NAME],
-        request={"application/json": docs.CONNECTION_CHANGE},
+        request=docs.CONNECTION_CHANGE,
         responses={200: docs.CONNECTION, **errors(400, 404, 422)},
     )
     def put(self, request: Request, name: str) -> Response:

@@ -2,37 +2,63 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
+from catalog.api.docs import FAULT
+from hub.api.shapes import (
+    COUNT,
+    FLAG,
+    MAYBE,
+    MOMENT,
+    NEXT,
+    TEXT,
+    Schema,
+    json_body,
+    many,
+    named,
+    taken,
+    told,
+    word,
+)
 from marketplaces.api.shapes import SWITCHES
 from marketplaces.contract import Facet
 from marketplaces.drift import GONE, HEALED
-from marketplaces.models import Connection, Listing, Load, LoadItem, Passage, Sync
+from marketplaces.models import Connection, Issue, Listing, Load, LoadItem, Passage, Sync
+
+WHO = {**word("erp", "seller", "marketplace"), "description": "Who can mend it."}
+SKU = {**TEXT, "description": "The variation's SKU."}
+NAME = {**TEXT, "description": "The connection's name."}
+_NAMED = {**NAME, "minLength": 1, "maxLength": 80}
+_SKUS = {
+    **many({**TEXT, "minLength": 1, "maxLength": 100}),
+    "maxItems": 10_000,
+    "description": "SKUs of products (all their variations) or of variations.",
+}
+_SOME_SKUS = {**_SKUS, "minItems": 1}
 
 
-def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(required or properties)}
+def _counts(states: Sequence[str]) -> Schema:
+    return told(**dict.fromkeys(states, COUNT))
 
 
-def _optional(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties}
-
-
-def _list(of: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": of}
-
-
-TEXT = {"type": "string"}
-MAYBE = {"type": "string", "nullable": True}
-MOMENT = {"type": "string", "format": "date-time", "nullable": True}
-COUNT = {"type": "integer", "minimum": 0}
-FLAG = {"type": "boolean"}
-
-
-def _word(values: list[str]) -> dict[str, Any]:
-    return {"type": "string", "enum": values}
-
-
+_ISSUE: dict[str, Schema] = {
+    "facet": word(*(one.value for one in Facet)),
+    "code": {**TEXT, "description": "Ours, from a closed list."},
+    "field": TEXT,
+    "message": TEXT,
+    "fix": {**TEXT, "description": "The way out."},
+    "who": WHO,
+    "said_by": word(*Issue.Origin.values),
+    "marketplace_code": MAYBE,
+    "marketplace_message": MAYBE,
+    "allowed": {**many(TEXT), "nullable": True, "description": "The values it can have, where known."},
+    "times": {**COUNT, "description": "How often it was told."},
+    "first_seen_at": MOMENT,
+    "last_seen_at": MOMENT,
+    "closed_at": MOMENT,
+    "closed_because": {**word(*Issue.Closed.values, None), "nullable": True},
+}
+ISSUE = named("Issue", told(**_ISSUE))
 DIFFERENCES = [*Sync.Drift.values, GONE]
 WHY = {
     **TEXT,
@@ -42,279 +68,269 @@ WHY = {
         "(sent once more on request), `unfrozen`."
     ),
 }
-
-
-def _counts(states: list[str]) -> dict[str, Any]:
-    return _object(dict.fromkeys(states, COUNT))
-
-
-ISSUE = _object(
-    {
-        "facet": _word([one.value for one in Facet]),
-        "code": TEXT,
-        "field": TEXT,
-        "message": TEXT,
-        "fix": TEXT,
-        "who": _word(["erp", "seller", "marketplace"]),
-        "said_by": _word(["check", "marketplace"]),
-        "marketplace_code": MAYBE,
-        "marketplace_message": MAYBE,
-        "allowed": {"type": "array", "items": TEXT, "nullable": True},
-        "times": COUNT,
-        "first_seen_at": MOMENT,
-        "last_seen_at": MOMENT,
-        "closed_at": MOMENT,
-        "closed_because": MAYBE,
-    }
-)
-_STAMPS = {
+_STATES = ("frozen", "due", "sent", "confirmed", "refused", "waits_for_reconnect", "off")
+_STAMPS: dict[str, Schema] = {
     "wanted": {**MAYBE, "description": "What should be there now; null for content."},
-    "sent": MAYBE,
-    "confirmed": MAYBE,
-    "seen": MAYBE,
+    "sent": {**MAYBE, "description": "As it was last sent."},
+    "confirmed": {**MAYBE, "description": "As the marketplace took it."},
+    "seen": {**MAYBE, "description": "As the marketplace showed it last."},
     "received_at": MOMENT,
     "queued_at": MOMENT,
     "sent_at": MOMENT,
     "confirmed_at": MOMENT,
     "seen_at": MOMENT,
-    "superseded": COUNT,
-    "why": {**WHY, "description": "What asked for the value: see `/listings/history`."},
-    "drift": {**_word([*Sync.Drift.values]), "nullable": True},
-    "frozen_at": MOMENT,
+    "superseded": {**COUNT, "description": "Values that were replaced before they were sent."},
+    "why": WHY,
+    "drift": {
+        **word(*Sync.Drift.values, None),
+        "nullable": True,
+        "description": "Why what is shown there differs from what should be.",
+    },
+    "frozen_at": {**MOMENT, "description": "Since when the seller wants it left alone."},
 }
-_STATES = ["frozen", "due", "sent", "confirmed", "refused", "waits_for_reconnect", "off"]
-FACET = {**_object({"state": _word(_STATES), **_STAMPS}), "nullable": True}
-PRICE_FACET = {
-    **_object(
-        {
-            "state": {
-                **_word([*_STATES, "held", "rejected"]),
+FACET = named("Facet", {**told(state=word(*_STATES), **_STAMPS), "nullable": True})
+PRICE_FACET = named(
+    "PriceFacet",
+    {
+        **told(
+            state={
+                **word(*_STATES, "held", "rejected"),
                 "description": (
                     "held: the price moves further than the seller lets through, and a person has yet to "
                     "approve it in the portal; rejected: the person said no. Another price replaces it."
                 ),
             },
-            **_STAMPS,
-            "wanted": {
-                **MAYBE,
-                "description": "What the product's price comes to by the connection's price rules.",
-            },
-            "rules_version": {"type": "integer", "nullable": True},
-        }
-    ),
-    "nullable": True,
-}
-WAY = _object(
-    {
-        "value": {**MAYBE, "description": "Null for content."},
-        "outcome": _word(list(Passage.Outcome.values)),
-        "why": WHY,
-        "by": {**MAYBE, "description": "Who exactly, where it is known."},
-        "superseded": {**COUNT, "description": "Earlier values it replaced before they were sent."},
-        "received_at": MOMENT,
-        "queued_at": MOMENT,
-        "sent_at": MOMENT,
-        "settled_at": MOMENT,
-        "seen_at": MOMENT,
-    }
-)
-CONNECTION = _object(
-    {
-        "name": TEXT,
-        "marketplace": TEXT,
-        "account": TEXT,
-        "status": _word(list(Connection.Status.values)),
-        "sync": _object(dict.fromkeys(SWITCHES, FLAG)),
-        "stock": _object(
-            {
-                "hold": {
-                    **FLAG,
-                    "description": "Units sold and not in the ERP's quantity yet are held back.",
+            **{
+                **_STAMPS,
+                "wanted": {
+                    **MAYBE,
+                    "description": "What the product's price comes to by the connection's price rules.",
                 },
-                "reserve": {**COUNT, "description": "Units kept back."},
-                "percentage": {"type": "integer", "minimum": 1, "maximum": 100},
-                "most": {"type": "integer", "minimum": 1, "nullable": True},
-            }
+            },
+            rules_version={
+                **COUNT,
+                "nullable": True,
+                "description": "The version of the rules that says so.",
+            },
         ),
-        "listings": _counts(list(Listing.State.values)),
-        "last_answer_at": MOMENT,
-        "last_problem": MAYBE,
-        "last_problem_at": MOMENT,
-    }
+        "nullable": True,
+    },
 )
-CONNECTIONS = _object({"connections": _list(CONNECTION)})
-LISTING = _object(
-    {
-        "sku": TEXT,
-        "product_sku": TEXT,
-        "connection": TEXT,
-        "state": _word(list(Listing.State.values)),
-        "state_at": MOMENT,
-        "mode": _word(list(Listing.Mode.values)),
-        "code": MAYBE,
-        "url": MAYBE,
-        "load": {"type": "integer", "nullable": True},
-        "corrected_at": MOMENT,
-        "gone": {**_word([*Listing.Gone.values]), "nullable": True},
-        "gone_at": MOMENT,
-        "quantity": _object(
-            {
-                "erp": {**COUNT, "description": "The ERP's own figure."},
-                "held": {**COUNT, "description": "Sold, and not accounted for in the ERP's figure yet."},
-                "reserved": {**COUNT, "description": "Kept back by the connection's buffers."},
-                "published": {**COUNT, "description": "What is offered there."},
-            }
+WAY = named(
+    "Passage",
+    told(
+        value={**MAYBE, "description": "Null for content."},
+        outcome=word(*Passage.Outcome.values),
+        why=WHY,
+        by={**MAYBE, "description": "The number of the ERP's call behind it, where there is one."},
+        superseded={**COUNT, "description": "Earlier values it replaced before they were sent."},
+        received_at=MOMENT,
+        queued_at=MOMENT,
+        sent_at=MOMENT,
+        settled_at=MOMENT,
+        seen_at=MOMENT,
+    ),
+)
+CONNECTION = named(
+    "Connection",
+    told(
+        name=TEXT,
+        marketplace={**TEXT, "description": "The marketplace's key."},
+        account={**TEXT, "description": "The account's own number at the marketplace."},
+        status=word(*Connection.Status.values),
+        sync={**told(**dict.fromkeys(SWITCHES, FLAG)), "description": "What follows by itself."},
+        stock=told(
+            hold={**FLAG, "description": "Units sold and not in the ERP's quantity yet are held back."},
+            reserve={**COUNT, "description": "Units kept back."},
+            percentage={"type": "integer", "minimum": 1, "maximum": 100, "description": "Of the rest."},
+            most={"type": "integer", "minimum": 1, "nullable": True, "description": "The most shown."},
+        ),
+        listings=_counts(Listing.State.values),
+        last_answer_at=MOMENT,
+        last_problem=MAYBE,
+        last_problem_at=MOMENT,
+    ),
+)
+CONNECTIONS = told(connections=many(CONNECTION))
+CONNECTION_CHANGE = json_body(
+    told(
+        connection=named(
+            "ConnectionChange",
+            taken(
+                paused={**FLAG, "description": "Nothing is sent or fetched; what becomes due waits."},
+                sync={
+                    **taken(**dict.fromkeys(SWITCHES, FLAG)),
+                    "description": "What follows by itself; `accept` is the acceptance of orders.",
+                },
+            ),
+        )
+    )
+)
+LISTING = named(
+    "Listing",
+    told(
+        sku=SKU,
+        product_sku=TEXT,
+        connection=NAME,
+        state=word(*Listing.State.values),
+        state_at=MOMENT,
+        mode=word(*Listing.Mode.values),
+        code={**MAYBE, "description": "Its number at the marketplace."},
+        url={**MAYBE, "description": "Its page at the marketplace."},
+        load={**COUNT, "nullable": True, "description": "The load it was last sent in."},
+        corrected_at={**MOMENT, "description": "When the ERP corrected every known error."},
+        gone={
+            **word(*Listing.Gone.values, None),
+            "nullable": True,
+            "description": "How it was found to be off sale there, though nobody here asked for that.",
+        },
+        gone_at=MOMENT,
+        quantity=told(
+            erp={**COUNT, "description": "The ERP's own figure."},
+            held={**COUNT, "description": "Sold, and not accounted for in the ERP's figure yet."},
+            reserved={**COUNT, "description": "Kept back by the connection's buffers."},
+            published={**COUNT, "description": "What is offered there."},
         ),
         **{facet.value: PRICE_FACET if facet is Facet.PRICE else FACET for facet in Facet},
-        "issues": _list(ISSUE),
-    }
+        issues=many(ISSUE),
+    ),
 )
-HISTORY = _object(
-    {"sku": TEXT, "product_sku": TEXT, "connection": TEXT, **{facet.value: _list(WAY) for facet in Facet}}
-)
-HISTORY_PAGE = _object({"listings": _list(HISTORY), "next": MAYBE})
-HEAL = _object(
-    {
-        "heal": _object(
-            {
-                "connection": {**TEXT, "description": "The connection's name."},
-                "skus": {
-                    **_list(TEXT),
-                    "maxItems": 10_000,
-                    "description": "SKUs of products (all their variations) or of variations.",
-                },
-                "all": {**FLAG, "description": "Whatever differs on the connection."},
-                "facets": _list(_word([Facet.PRICE.value, Facet.STOCK.value])),
-                "causes": _list(_word([one.value for one in HEALED])),
-            },
-            "connection",
+HISTORY_PAGE = told(
+    listings=many(
+        named(
+            "ListingHistory",
+            told(sku=SKU, product_sku=TEXT, connection=NAME, **{facet.value: many(WAY) for facet in Facet}),
         )
-    }
+    ),
+    next=NEXT,
 )
-HEALED_VALUES = _object({"healed": COUNT, "unknown_skus": _list(TEXT)})
-LISTING_PAGE = _object({"listings": _list(LISTING), "next": MAYBE})
-LOAD = _object(
-    {
-        "number": {"type": "integer"},
-        "action": _word(list(Load.Action.values)),
-        "connection": TEXT,
-        "started_by": _word(list(Load.Origin.values)),
-        "state": _word(list(Load.State.values)),
-        "total": COUNT,
-        "items": _counts(list(LoadItem.State.values)),
-        "created_at": MOMENT,
-        "first_sent_at": MOMENT,
-        "finished_at": MOMENT,
-    }
+HEAL = json_body(
+    told(
+        heal=named(
+            "NewHeal",
+            taken(
+                "connection",
+                connection=_NAMED,
+                skus=_SKUS,
+                all={**FLAG, "description": "Whatever differs on the connection."},
+                facets=many(word(Facet.PRICE.value, Facet.STOCK.value)),
+                causes=many(word(*(one.value for one in HEALED))),
+            ),
+        )
+    )
 )
-LOAD_PAGE = _object({"loads": _list(LOAD), "next": MAYBE})
-SKUS = {
-    **_list(TEXT),
-    "maxItems": 10_000,
-    "description": "SKUs of products (all their variations) or of variations.",
+HEALED_VALUES = named("Healed", told(healed=COUNT, unknown_skus=many(TEXT)))
+LISTING_PAGE = told(listings=many(LISTING), next=NEXT)
+_LOAD: dict[str, Schema] = {
+    "number": COUNT,
+    "action": word(*Load.Action.values),
+    "connection": NAME,
+    "started_by": word(*Load.Origin.values),
+    "state": word(*Load.State.values),
+    "total": COUNT,
+    "items": {**_counts(LoadItem.State.values), "description": "Counted by state."},
+    "created_at": MOMENT,
+    "first_sent_at": MOMENT,
+    "finished_at": MOMENT,
 }
-NEW_LOAD = _object(
-    {
-        "load": _object(
-            {
-                "connection": {**TEXT, "description": "The connection's name."},
-                "action": _word(list(Load.Action.values)),
-                "skus": SKUS,
-                "all": {**FLAG, "description": "Every product, or every listing of the connection."},
-                "corrected_of": {
-                    "type": "integer",
-                    "minimum": 1,
+LOAD = named("Load", told(**_LOAD))
+LOAD_PAGE = told(loads=many(LOAD), next=NEXT)
+NEW_LOAD = json_body(
+    told(
+        load=named(
+            "NewLoad",
+            taken(
+                "connection",
+                "action",
+                connection=_NAMED,
+                action=word(*Load.Action.values),
+                skus=_SKUS,
+                all={**FLAG, "description": "Every product, or every listing of the connection."},
+                corrected={**FLAG, "description": "Reconnect only: all corrected ones of the connection."},
+                corrected_of={
+                    **COUNT,
                     "description": "Reconnect only: the corrected listings of the load with this number.",
                 },
-                "refused_of": {
-                    "type": "integer",
-                    "minimum": 1,
+                refused_of={
+                    **COUNT,
                     "description": "Reconnect only: all listings refused in the load with this number.",
                 },
-                "corrected": {**FLAG, "description": "Reconnect only: all corrected ones of the connection."},
-            },
-            "connection",
-            "action",
+            ),
         )
-    }
+    )
 )
-STARTED = {
-    **LOAD,
-    "properties": {**LOAD["properties"], "unknown_skus": _list(TEXT)},
-    "required": [*LOAD["required"], "unknown_skus"],
-}
-ITEM = _object(
-    {"sku": TEXT, "state": _word(list(LoadItem.State.values)), "updated_at": MOMENT, "issues": _list(ISSUE)}
+UNKNOWN_SKUS = {**many(TEXT), "description": "SKUs that mean nothing here; the others were sent."}
+STARTED = named("StartedLoad", told(**_LOAD, unknown_skus=UNKNOWN_SKUS))
+ITEM = named(
+    "LoadItem",
+    told(sku=SKU, state=word(*LoadItem.State.values), updated_at=MOMENT, issues=many(ISSUE)),
 )
-ITEM_PAGE = _object({"items": _list(ITEM), "next": MAYBE})
-ISSUE_OF_LISTING = {
-    **ISSUE,
-    "properties": {"sku": TEXT, "connection": TEXT, **ISSUE["properties"]},
-    "required": ["sku", "connection", *ISSUE["required"]],
-}
-ISSUE_PAGE = _object({"issues": _list(ISSUE_OF_LISTING), "next": MAYBE})
-CAUSES = _object(
-    {
-        "causes": _list(
-            _object(
-                {
-                    "code": TEXT,
-                    "field": TEXT,
-                    "marketplace_code": MAYBE,
-                    "message": TEXT,
-                    "fix": TEXT,
-                    "who": _word(["erp", "seller", "marketplace"]),
-                    "listings": COUNT,
-                    "example_skus": _list(TEXT),
-                }
-            )
+ITEM_PAGE = told(items=many(ITEM), next=NEXT)
+ISSUE_PAGE = told(issues=many(named("IssueOfListing", told(sku=SKU, connection=NAME, **_ISSUE))), next=NEXT)
+CAUSES = told(
+    causes=many(
+        named(
+            "Cause",
+            told(
+                code={**TEXT, "description": "Ours, from a closed list."},
+                field=TEXT,
+                marketplace_code=MAYBE,
+                message=TEXT,
+                fix=TEXT,
+                who=WHO,
+                listings=COUNT,
+                example_skus=many(TEXT),
+            ),
         )
-    }
+    )
 )
-CONNECTION_CHANGE = _object(
-    {"connection": _optional({"paused": FLAG, "sync": _optional(dict.fromkeys(SWITCHES, FLAG))})}
+CHECK = json_body(told(load=named("NewCheck", told(connection=_NAMED, skus=_SOME_SKUS))))
+CHECKED = told(
+    connection=NAME,
+    ready={**COUNT, "description": "Variations that would be taken as they stand."},
+    not_ready=COUNT,
+    unknown_skus={**many(TEXT), "description": "SKUs that mean nothing here; the others were checked."},
+    items=many(named("CheckedVariation", told(sku=SKU, ready=FLAG, issues=many(FAULT)))),
 )
-CHECK = _object({"load": _object({"connection": TEXT, "skus": SKUS})})
-VERDICT = _object(
-    {
-        "code": TEXT,
-        "field": TEXT,
-        "message": TEXT,
-        "fix": TEXT,
-        "who": _word(["erp", "seller", "marketplace"]),
-    }
-)
-CHECKED = _object(
-    {
-        "connection": TEXT,
-        "ready": COUNT,
-        "not_ready": COUNT,
-        "unknown_skus": _list(TEXT),
-        "items": _list(_object({"sku": TEXT, "ready": FLAG, "issues": _list(VERDICT)})),
-    }
-)
-SEND = _object(
-    {
-        "listings": _object(
-            {"connection": TEXT, "skus": SKUS, "facets": _list(_word(["price", "stock"]))},
-            "connection",
-            "skus",
+SEND = json_body(
+    told(
+        listings=named(
+            "SendAgain",
+            taken(
+                "connection",
+                "skus",
+                connection=_NAMED,
+                skus=_SOME_SKUS,
+                facets={
+                    **many(word(Facet.PRICE.value, Facet.STOCK.value)),
+                    "description": "Both where none is named.",
+                },
+            ),
         )
-    }
+    )
 )
-SENT = _object({"listings": COUNT, "unknown_skus": _list(TEXT)})
-CHOSEN_ISSUES = _object(
-    {
-        "issues": _object(
-            {
-                "code": {**TEXT, "description": "The cause, such as gtin_invalid."},
-                "field": TEXT,
-                "marketplace_code": TEXT,
-                "connection": TEXT,
-                "skus": {**_list(TEXT), "description": "SKUs of variations."},
-            },
-            "code",
+SENT = told(
+    listings={**COUNT, "description": "How many are sent again."},
+    unknown_skus={**many(TEXT), "description": "SKUs that are not on sale there; the others are sent."},
+)
+CHOSEN_ISSUES = json_body(
+    told(
+        issues=named(
+            "ChosenIssues",
+            taken(
+                "code",
+                code={
+                    **TEXT,
+                    "minLength": 1,
+                    "maxLength": 40,
+                    "description": "The cause, such as gtin_invalid.",
+                },
+                field={**TEXT, "maxLength": 300},
+                marketplace_code={**TEXT, "maxLength": 300},
+                connection={**NAME, "maxLength": 80},
+                skus={**_SKUS, "description": "SKUs of variations."},
+            ),
         )
-    }
+    )
 )
-HOW_MANY = _object({"issues": COUNT})
+HOW_MANY = told(issues={**COUNT, "description": "How many are now put aside, or back."})

@@ -13,10 +13,11 @@ from catalog import values
 from catalog.models import Variation
 from hub.api.parsing import unwrap
 from hub.api.schema import errors
+from hub.api.shapes import WALK
 from hub.refusals import Incomplete, Refusal, required_fields
 from marketplaces import drift
 from marketplaces.api import docs, shapes
-from marketplaces.api.views import OF_CONNECTION, WALK, ListingsView, WalkedView, among, one_of, to_skus
+from marketplaces.api.views import OF_CONNECTION, ListingsView, WalkedView, among, one_of, to_skus
 from marketplaces.contract import Facet
 from marketplaces.models import KEPT, Listing
 
@@ -59,7 +60,7 @@ class HealView(WalkedView):
             "named or of `all`. What does not differ, or is frozen by the seller, is not sent. `causes` "
             "narrows it to some causes of difference."
         ),
-        request={"application/json": docs.HEAL},
+        request=docs.HEAL,
         responses={202: docs.HEALED_VALUES, **errors(400, 404, 422)},
     )
     def post(self, request: Request) -> Response:

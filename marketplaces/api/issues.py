@@ -14,9 +14,10 @@ from rest_framework.response import Response
 from catalog import values
 from hub.api.parsing import unwrap
 from hub.api.schema import errors
+from hub.api.shapes import WALK
 from hub.refusals import Incomplete, required_fields
 from marketplaces.api import docs, shapes
-from marketplaces.api.views import OF_CONNECTION, WALK, WalkedView, one_of, to_skus
+from marketplaces.api.views import OF_CONNECTION, WalkedView, one_of, to_skus
 from marketplaces.causes import by_cause
 from marketplaces.models import Issue
 
@@ -116,7 +117,7 @@ class PutAsideView(WalkedView):
             "They are not listed as open any more until the marketplace, or our check, tells them again. "
             "`field`, `marketplace_code`, `connection` and `skus` narrow it down."
         ),
-        request={"application/json": docs.CHOSEN_ISSUES},
+        request=docs.CHOSEN_ISSUES,
         responses={200: docs.HOW_MANY, **errors(400, 404, 422)},
     )
     def post(self, request: Request) -> Response:
@@ -144,7 +145,7 @@ class BringBackView(PutAsideView):
     @extend_schema(
         operation_id="issues_bring_back",
         summary="Bring errors back that were put aside",
-        request={"application/json": docs.CHOSEN_ISSUES},
+        request=docs.CHOSEN_ISSUES,
         responses={200: docs.HOW_MANY, **errors(400, 404, 422)},
     )
     def post(self, request: Request) -> Response:

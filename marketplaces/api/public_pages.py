@@ -13,23 +13,25 @@ from rest_framework.response import Response
 
 from catalog.models import Variation
 from hub.api.schema import errors, in_path
+from hub.api.shapes import NEXT, TEXT, WALK, many, named, told
 from hub.refusals import Unknown
-from marketplaces.api.views import WALK, WalkedView
+from marketplaces.api import docs
+from marketplaces.api.views import WalkedView
 from marketplaces.models import Listing
 
-TEXT = {"type": "string"}
-PAGE_OF_PRODUCT = {
-    "type": "object",
-    "properties": {
-        "sku": TEXT,
-        "product_sku": TEXT,
-        "platform": {**TEXT, "description": "The marketplace's key."},
-        "sale_system": {**TEXT, "description": "The connection's name."},
-        "url": {"type": "string", "format": "uri"},
-    },
-}
-URLS = {"type": "array", "items": PAGE_OF_PRODUCT}
-PAGES = {"type": "object", "properties": {"urls": URLS, "next": {"type": "string", "nullable": True}}}
+URLS = many(
+    named(
+        "ProductUrl",
+        told(
+            sku=docs.SKU,
+            product_sku=TEXT,
+            platform={**TEXT, "description": "The marketplace's key."},
+            sale_system=docs.NAME,
+            url={**TEXT, "format": "uri"},
+        ),
+    )
+)
+PAGES = told(urls=URLS, next=NEXT)
 
 
 def known_pages(seller_id: int) -> QuerySet[Listing]:
@@ -103,10 +105,7 @@ class ProductPagesView(WalkedView):
         operation_id="urls_of_product",
         summary="List one product's pages at the marketplaces",
         parameters=[in_path("sku", "A product's or a variation's SKU.")],
-        responses={
-            200: {"type": "object", "properties": {"urls": URLS}},
-            **errors(404),
-        },
+        responses={200: told(urls=URLS), **errors(404)},
     )
     def get(self, request: Request, sku: str) -> Response:
         """List the pages of a product with all its variations, or of one variation."""

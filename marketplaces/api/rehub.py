@@ -16,14 +16,15 @@ from catalog.models import Variation
 from hub.api.authentication import ApiKeyAuthentication, identify
 from hub.api.errors import Malformed
 from hub.api.schema import errors
+from hub.api.shapes import TEXT, json_body, some, told, word
 from hub.api.tokens import BearerAuthentication, issue
 from hub.api.views import SellerView
 from hub.refusals import Incomplete, Refusal, Unknown, required_fields
 from marketplaces import services
+from marketplaces.api import docs
 from marketplaces.api.views import among, one_of, to_skus
 from marketplaces.models import Connection, Listing, Load
 
-TEXT = {"type": "string"}
 SYNC = "sync"
 ACTIONS = {
     "link": Load.Action.CONNECT,
@@ -59,17 +60,13 @@ class AuthView(APIView):
         operation_id="auth",
         summary="Get a token for the Rehub calls",
         description="Valid for six hours: `Authorization: Bearer <token>`.",
-        request={
-            "application/json": {
-                "type": "object",
-                "properties": {"user_email": TEXT, "api_key": TEXT},
-                "required": ["user_email", "api_key"],
-            }
-        },
-        responses={
-            200: {"type": "object", "properties": {"token": TEXT}, "required": ["token"]},
-            **errors(400),
-        },
+        request=json_body(
+            told(
+                user_email={**TEXT, "minLength": 1, "maxLength": 254},
+                api_key={**TEXT, "minLength": 1, "maxLength": 500},
+            )
+        ),
+        responses={200: told(token=TEXT), **errors(400, 422)},
     )
     def post(self, request: Request) -> Response:
         """Exchange an e-mail and an API key for a token."""
@@ -99,28 +96,19 @@ class ProductActionsView(SellerView):
             "are connected already are sent again by `link`; `sync` also sends price and stock anew. SKUs "
             "that are unknown, or not connected where that is needed, are named in `unknown_skus`."
         ),
-        request={
-            "application/json": {
-                "type": "object",
-                "properties": {
-                    "skus": {"type": "array", "items": TEXT, "maxItems": 10_000},
-                    "sale_system": {
-                        **TEXT,
-                        "description": "A connection's name, or a marketplace's with one connection.",
-                    },
-                    "type": {"type": "string", "enum": list(ACTIONS)},
+        request=json_body(
+            told(
+                skus=some({**TEXT, "minLength": 1, "maxLength": 100}, 10_000),
+                sale_system={
+                    **TEXT,
+                    "minLength": 1,
+                    "maxLength": 80,
+                    "description": "A connection's name, or a marketplace's with one connection.",
                 },
-                "required": ["skus", "sale_system", "type"],
-            }
-        },
-        responses={
-            201: {
-                "type": "object",
-                "properties": {"id": TEXT, "unknown_skus": {"type": "array", "items": TEXT}},
-                "required": ["id", "unknown_skus"],
-            },
-            **errors(400, 404, 422),
-        },
+                type=word(*ACTIONS),
+            )
+        ),
+        responses={201: told(id=TEXT, unknown_skus=docs.UNKNOWN_SKUS), **errors(400, 404, 422)},
     )
     def post(self, request: Request) -> Response:
         """Start a load."""

@@ -24,6 +24,7 @@ from catalog.models import Variation
 from hub.api.errors import Malformed, Unprocessable
 from hub.api.paging import DEEPEST_ROW
 from hub.api.schema import errors, nothing
+from hub.api.shapes import COUNT, MOMENT, TEXT, Schema, json_body, many, named, some, taken, told, word
 from hub.api.times import moment
 from hub.api.views import SellerView, done
 from hub.refusals import Incomplete, Refusal, required_fields
@@ -33,7 +34,7 @@ from marketplaces.models import Connection, Issue
 
 PAGE = 50
 """Entities of a page: clients step their `offset` by it and stop at a page with fewer."""
-PRODUCTS = "products"
+PRODUCTS, ORDERS = "products", "orders"
 NAMES_ITS_FIELD = frozenset(
     (
         IssueKind.TOO_SHORT,
@@ -210,55 +211,48 @@ def unknown_category(code: str) -> Unprocessable:
     return Unprocessable(_("There is no error category “%(code)s”.") % {"code": code})
 
 
-TEXT = {"type": "string"}
-ERROR = {
-    "type": "object",
-    "properties": {
-        "error_code": TEXT,
-        "message": TEXT,
-        "last_occurrence": {"type": "string", "format": "date-time", "nullable": True},
-    },
+_FOUND = named("SyncError", told(error_code=TEXT, message=TEXT, last_occurrence=MOMENT))
+_IN_CATEGORY = told(error_category_code=TEXT, errors=many(_FOUND))
+_ENTITY: dict[str, Schema] = {"entity_id": TEXT, "categories": many(_IN_CATEGORY)}
+_QTY: Schema = {**COUNT, "description": f"Entries of this page; {PAGE} when it is full."}
+ERROR_PAGES = {
+    PRODUCTS: told(errors_qty=_QTY, data=many(named("ProductInError", told(sku=TEXT, **_ENTITY)))),
+    ORDERS: told(errors_qty=_QTY, data=many(named("OrderInError", told(**_ENTITY)))),
 }
-ENTITY = {
-    "type": "object",
-    "properties": {
-        "entity_id": TEXT,
-        "categories": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"error_category_code": TEXT, "errors": {"type": "array", "items": ERROR}},
-            },
-        },
-    },
-}
-ERROR_PAGE = {
-    "type": "object",
-    "properties": {
-        "errors_qty": {"type": "integer", "description": f"Entries of this page; {PAGE} when it is full."},
-        "data": {"type": "array", "items": ENTITY},
-    },
-}
-IGNORE = {
-    "application/json": {
-        "type": "object",
-        "properties": {
-            "errors": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {"entity_id": TEXT, "error_category_code": TEXT, "error_code": TEXT},
-                    "required": ["entity_id", "error_category_code"],
-                },
-            }
-        },
-        "required": ["errors"],
-    }
-}
+IGNORE = json_body(
+    told(
+        errors=some(
+            named(
+                "IgnoredError",
+                taken(
+                    "entity_id",
+                    "error_category_code",
+                    entity_id={**TEXT, "minLength": 1, "maxLength": 200, "description": "SKU or order code."},
+                    error_category_code={**TEXT, "minLength": 1, "maxLength": 100},
+                    error_code={**TEXT, "maxLength": 300, "description": "Left out: all of the category."},
+                ),
+            )
+        )
+    )
+)
+CATEGORY = named(
+    "ErrorCategory",
+    told(
+        code=TEXT,
+        entity_type=word(PRODUCTS, ORDERS),
+        error_types=many(
+            named("ErrorType", told(code=TEXT, name=TEXT, solution={**TEXT, "description": "HTML."}))
+        ),
+    ),
+)
 FILTERS = [
-    OpenApiParameter("error_category_code", str),
-    OpenApiParameter("entity_id", str),
-    OpenApiParameter("offset", int, description=f"Entries to pass over, in steps of {PAGE}."),
+    OpenApiParameter("error_category_code", str, description="From the categories."),
+    OpenApiParameter("entity_id", str, description="A SKU, or an order's code."),
+    OpenApiParameter(
+        "offset",
+        {**COUNT, "maximum": DEEPEST_ROW - PAGE},
+        description=f"Entries to pass over, in steps of {PAGE}.",
+    ),
 ]
 
 
@@ -268,7 +262,7 @@ def listing_call(what: str) -> Callable[..., Any]:
         operation_id=f"sync_errors_{what}",
         summary=f"List open errors of {what}",
         parameters=FILTERS,
-        responses={200: ERROR_PAGE, **errors(400)},
+        responses={200: ERROR_PAGES[what], **errors(400)},
     )
 
 

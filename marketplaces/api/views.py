@@ -14,9 +14,10 @@ from rest_framework.response import Response
 from catalog import values
 from catalog.models import Variation
 from hub.api.errors import Malformed
-from hub.api.paging import MAX_PER_PAGE, open_cursor, page_of, seal_cursor
+from hub.api.paging import open_cursor, page_of, seal_cursor
 from hub.api.parsing import unwrap
 from hub.api.schema import errors
+from hub.api.shapes import WALK
 from hub.api.views import SellerView
 from hub.refusals import Incomplete, Refusal, Unknown, required_fields
 from marketplaces import drift, hints, services
@@ -31,10 +32,6 @@ MOST_CHECKED = 1_000
 TERMS = (Facet.PRICE.value, Facet.STOCK.value)
 WAYS = ("skus", "all", "corrected", "corrected_of", "refused_of")
 """How a load is told what to send."""
-WALK = [
-    OpenApiParameter("per_page", int, description=f"At most {MAX_PER_PAGE}; more is cut."),
-    OpenApiParameter("cursor", str, description="From `next`; the filters are kept inside."),
-]
 OF_CONNECTION = OpenApiParameter("connection", str, description="The connection's name.")
 
 
@@ -175,7 +172,7 @@ class SendView(WalkedView):
             "Although they may seem right, and also where the marketplace refused them. Only listings on "
             "sale are sent; the SKUs of others are named in `unknown_skus`. `facets` is both unless sent."
         ),
-        request={"application/json": docs.SEND},
+        request=docs.SEND,
         responses={202: docs.SENT, **errors(400, 404, 422)},
     )
     def post(self, request: Request) -> Response:
@@ -232,7 +229,7 @@ class LoadsView(WalkedView):
             "a load of which the corrected, or all the refused listings are sent. SKUs that are unknown, or "
             "not listed where a listing is needed, are named in `unknown_skus`; the others are sent."
         ),
-        request={"application/json": docs.NEW_LOAD},
+        request=docs.NEW_LOAD,
         responses={201: docs.STARTED, **errors(400, 404, 422)},
     )
     def post(self, request: Request) -> Response:
@@ -302,7 +299,7 @@ class LoadCheckView(WalkedView):
             f"something was sent there. At most {MOST_CHECKED} variations a call; unknown SKUs are named in "
             "`unknown_skus`."
         ),
-        request={"application/json": docs.CHECK},
+        request=docs.CHECK,
         responses={200: docs.CHECKED, **errors(400, 404, 422)},
     )
     def post(self, request: Request) -> Response:

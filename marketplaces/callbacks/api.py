@@ -16,10 +16,11 @@ from rest_framework.response import Response
 from catalog import values
 from hub.api.parsing import unwrap
 from hub.api.schema import errors, nothing
+from hub.api.shapes import WALK
 from hub.api.times import moment
 from hub.api.views import SellerView, done
 from hub.refusals import Incomplete, Refusal, Unknown, required_fields
-from marketplaces.api.views import WALK, WalkedView, one_of
+from marketplaces.api.views import WalkedView, one_of
 from marketplaces.callbacks import schema, services
 from marketplaces.callbacks.models import Delivery, Subscription
 
@@ -109,7 +110,7 @@ class WebhooksView(SellerView):
         operation_id="webhooks_create",
         summary="Be called when something happens",
         description=f"The answer holds the secret, this one time. {CALLED}",
-        request=schema.WebhookIn,
+        request=schema.NewWebhookBody,
         responses={201: schema.WebhookWithSecret, **errors(400, 422)},
     )
     def post(self, request: Request) -> Response:
@@ -132,11 +133,11 @@ class WebhookView(SellerView):
     """One address."""
 
     @extend_schema(
-        operation_id="webhooks_change",
+        operation_id="webhooks_update",
         summary="Change a webhook",
         description="What is not sent stays. What waits is tried at once.",
         parameters=[ID],
-        request=schema.WebhookChange,
+        request=schema.WebhookChangeBody,
         responses={200: schema.Webhook, **errors(400, 404, 422)},
     )
     def put(self, request: Request, id: str) -> Response:
@@ -167,7 +168,7 @@ class TestView(SellerView):
         description="Tried once, at once. Read its result among the deliveries.",
         parameters=[ID],
         request=None,
-        responses={202: schema.Call, **errors(404, 422)},
+        responses={202: schema.WebhookCall, **errors(404, 422)},
     )
     def post(self, request: Request, id: str) -> Response:
         """Owe a ping."""
@@ -202,7 +203,7 @@ class DeliveriesView(WalkedView):
         operation_id="webhooks_deliveries",
         summary="List a webhook's calls",
         parameters=[ID, OpenApiParameter("state", str, enum=Delivery.State.values), *WALK],
-        responses={200: schema.Calls, **errors(400, 404)},
+        responses={200: schema.WebhookCalls, **errors(400, 404)},
     )
     def get(self, request: Request, id: str) -> Response:
         """List calls, newest first."""
@@ -246,7 +247,7 @@ class ReplayView(DeliveryView):
         description="Whatever became of it, under the same id; ahead of what happened later.",
         parameters=[ID, DELIVERY_ID],
         request=None,
-        responses={202: schema.Call, **errors(404)},
+        responses={202: schema.WebhookCall, **errors(404)},
     )
     def post(self, request: Request, id: str, delivery_id: str) -> Response:
         """Owe a call again."""
@@ -264,7 +265,7 @@ class SkipView(DeliveryView):
         description="It is not made any more, and what happened later goes on at once. It can be replayed.",
         parameters=[ID, DELIVERY_ID],
         request=None,
-        responses={200: schema.Call, **errors(404, 422)},
+        responses={200: schema.WebhookCall, **errors(404, 422)},
     )
     def post(self, request: Request, id: str, delivery_id: str) -> Response:
         """Skip a call."""

@@ -14,22 +14,32 @@ def _moment() -> s.DateTimeField:
     return s.DateTimeField(allow_null=True)
 
 
-class WebhookIn(s.Serializer[Any]):
-    url = s.URLField(max_length=500, help_text="https.")
-    events = s.ListField(child=s.ChoiceField([(one, one) for one in SUBSCRIBABLE]))
-    active = s.BooleanField(required=False, default=True)
+def _events(**options: Any) -> s.ListField:
+    return s.ListField(child=s.ChoiceField([(one, one) for one in SUBSCRIBABLE]), **options)
 
 
-class WebhookChange(s.Serializer[Any]):
-    url = s.URLField(max_length=500, required=False)
-    events = s.ListField(child=s.ChoiceField([(one, one) for one in SUBSCRIBABLE]), required=False)
-    active = s.BooleanField(required=False)
+class NewWebhookBody(s.Serializer[Any]):
+    class NewWebhook(s.Serializer[Any]):
+        url = s.URLField(max_length=500, help_text="https.")
+        events = _events(min_length=1)
+        active = s.BooleanField(required=False, default=True)
+
+    webhook = NewWebhook()
+
+
+class WebhookChangeBody(s.Serializer[Any]):
+    class WebhookChange(s.Serializer[Any]):
+        url = s.URLField(max_length=500, required=False)
+        events = _events(min_length=1, required=False)
+        active = s.BooleanField(required=False)
+
+    webhook = WebhookChange()
 
 
 class Webhook(s.Serializer[Any]):
     id = s.UUIDField()
     url = s.URLField()
-    events = s.ListField(child=s.ChoiceField([(one, one) for one in SUBSCRIBABLE]))
+    events = _events()
     active = s.BooleanField()
     created_at = s.DateTimeField()
     failures = s.IntegerField(help_text="In a row, of the call now in line; 0 when all is well.")
@@ -50,7 +60,21 @@ class Webhooks(s.Serializer[Any]):
     webhooks = Webhook(many=True)
 
 
-class Call(s.Serializer[Any]):
+class WebhookBody(s.Serializer[Any]):
+    """What the ERP gets."""
+
+    event = s.ChoiceField([(one, one) for one in Event.values])
+    id = s.UUIDField(help_text="The same each time; also the header X-Hub-Delivery.")
+    at = s.DateTimeField(help_text="When it happened.")
+    seller = s.IntegerField(help_text="The seller's number at the hub.")
+    data = s.DictField(  # type: ignore[assignment]  # DRF's own attribute of serializers has this name
+        help_text="Of an order its code, channel, status and status_type; of a load its number, connection, "
+        "action, total and items by state; of issues a list of them; of a connection its name. Codes and "
+        "states only, never a person's data."
+    )
+
+
+class WebhookCall(s.Serializer[Any]):
     id = s.UUIDField(help_text="Also the header X-Hub-Delivery.")
     event = s.ChoiceField([(one, one) for one in Event.values])
     state = s.ChoiceField([(one, one) for one in Delivery.State.values])
@@ -65,9 +89,9 @@ class Call(s.Serializer[Any]):
     answer = s.CharField(allow_null=True)
     problem = s.CharField(allow_null=True)
     milliseconds = s.IntegerField(allow_null=True)
-    body = s.DictField(help_text="What is sent.")
+    body = WebhookBody()
 
 
-class Calls(s.Serializer[Any]):
-    deliveries = Call(many=True)
+class WebhookCalls(s.Serializer[Any]):
+    deliveries = WebhookCall(many=True)
     next = s.CharField(allow_null=True)

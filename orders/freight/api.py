@@ -10,81 +10,92 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from catalog import values
-from hub.api.paging import MAX_PER_PAGE, page_of
+from hub.api.paging import page_of
 from hub.api.parsing import unwrap
 from hub.api.schema import errors, nothing
+from hub.api.shapes import (
+    COUNT,
+    MAYBE,
+    MOMENT,
+    NUMBER,
+    PAGING,
+    TEXT,
+    Schema,
+    json_body,
+    many,
+    named,
+    some,
+    taken,
+    told,
+    word,
+)
 from hub.api.views import SellerView, done
 from hub.refusals import Incomplete, required_fields
 from orders import wire
 from orders.filters import chosen
 from orders.freight import quotes, rates
-from orders.freight.models import FreightQuote, FreightRate
+from orders.freight.models import LAST_ZIP, FreightQuote, FreightRate
 
-Schema = dict[str, Any]
-TEXT: Schema = {"type": "string"}
-NUMBER: Schema = {"type": "number"}
-COUNT: Schema = {"type": "integer"}
-PAGING = [
-    OpenApiParameter("page", int, description="From 1; only the first 10,000 rows."),
-    OpenApiParameter("per_page", int, description=f"At most {MAX_PER_PAGE}; more is cut."),
-]
 ID = OpenApiParameter("number", str, OpenApiParameter.PATH, description="The line's id.")
 
 
-def _object(properties: Schema, *required: str) -> Schema:
-    return {"type": "object", "properties": properties, **({"required": list(required)} if required else {})}
-
-
-def _list(of: Schema) -> Schema:
-    return {"type": "array", "items": of}
-
-
-METRES = {**NUMBER, "description": "Metres; as the catalogue says when left out."}
-VOLUME = _object(
-    {
-        "sku": TEXT,
-        "quantity": COUNT,
-        "price": {**NUMBER, "description": "BRL; as the catalogue says when left out."},
-        "height": METRES,
-        "length": METRES,
-        "width": METRES,
-        "weight": {**NUMBER, "description": "kg; as the catalogue says when left out."},
-    },
-    "sku",
-)
-OFFER = _object(
-    {
-        "shippingCost": NUMBER,
-        "deliveryTime": _object(dict.fromkeys(("total", "transit", "expedition"), COUNT)),
-        "shippingMethodId": TEXT,
-        "shippingMethodName": TEXT,
-        "shippingMethodDisplayName": TEXT,
-    }
-)
-SOURCE: Schema = {"type": "string", "enum": list(FreightQuote.Source.values)}
-KEPT = _object(
-    {
-        "id": COUNT,
-        "sale_system": {**TEXT, "nullable": True},
-        "created_at": {"type": "string", "format": "date-time"},
-        "destination_zip": TEXT,
-        "volumes": _list(VOLUME),
-        "source": SOURCE,
-        "problem": {**TEXT, "nullable": True},
-        "milliseconds": COUNT,
-        "shipping_quotes": _list(OFFER),
-    }
-)
-RATE_FIELDS: Schema = {
-    "name": TEXT,
-    "zip_from": {**TEXT, "description": "8 digits."},
-    "zip_to": {**TEXT, "description": "8 digits."},
-    "weight_from": {**NUMBER, "description": "kg"},
-    "weight_to": {**NUMBER, "description": "kg"},
-    "cost": {**NUMBER, "description": "BRL"},
-    "days": {**COUNT, "description": "In transit; the products' crossdocking days come on top."},
+_METRES: Schema = {**NUMBER, "minimum": 0, "description": "Metres; left out: as the catalogue says."}
+_VOLUME: dict[str, Schema] = {
+    "sku": {**TEXT, "minLength": 1, "maxLength": 100},
+    "quantity": {"type": "integer", "minimum": 1, "description": "Left out: one."},
+    "price": {**NUMBER, "minimum": 0, "description": "BRL; left out: as the catalogue says."},
+    "height": _METRES,
+    "length": _METRES,
+    "width": _METRES,
+    "weight": {**NUMBER, "minimum": 0, "description": "kg; left out: as the catalogue says."},
 }
-RATE_SHOWN = _object({"id": COUNT, **RATE_FIELDS})
+_ASKED = taken(
+    "destinationZip",
+    "volumes",
+    destinationZip={"type": "integer", "minimum": 1, "maximum": LAST_ZIP, "description": "The CEP."},
+    volumes=some(named("NewFreightVolume", taken("sku", **_VOLUME)), quotes.MOST_VOLUMES),
+    saleSystem={**TEXT, "maxLength": 80, "description": "The channel."},
+)
+_DAYS = {name: {**COUNT, "description": "Days."} for name in ("total", "transit", "expedition")}
+OFFER = named(
+    "ShippingQuote",
+    told(
+        shippingCost={**NUMBER, "description": "BRL."},
+        deliveryTime=told(**_DAYS),
+        shippingMethodId=TEXT,
+        shippingMethodName=TEXT,
+        shippingMethodDisplayName=TEXT,
+    ),
+)
+SOURCE = {**word(*FreightQuote.Source.values), "description": "Who answered."}
+KEPT = named(
+    "FreightQuote",
+    told(
+        id=COUNT,
+        sale_system=MAYBE,
+        created_at=MOMENT,
+        destination_zip={**TEXT, "description": "8 digits."},
+        volumes=many(named("FreightVolume", told(**_VOLUME))),
+        source=SOURCE,
+        problem={**MAYBE, "description": "Why the seller's own address did not answer."},
+        milliseconds=COUNT,
+        shipping_quotes=many(OFFER),
+    ),
+)
+_ZIP: Schema = {**TEXT, "pattern": r"^[0-9]{8}$", "description": "8 digits."}
+_KG: Schema = {**NUMBER, "minimum": 0, "description": "kg"}
+RATE_FIELDS: dict[str, Schema] = {
+    "name": {**TEXT, "minLength": 1, "maxLength": 80},
+    "zip_from": _ZIP,
+    "zip_to": _ZIP,
+    "weight_from": _KG,
+    "weight_to": _KG,
+    "cost": {**NUMBER, "minimum": 0, "description": "BRL"},
+    "days": {**COUNT, "maximum": quotes.MOST_DAYS, "description": "In transit; crossdocking comes on top."},
+}
+RATE_SHOWN = named("FreightRate", told(id=COUNT, **RATE_FIELDS))
+NEW_RATE = named("NewFreightRate", taken(*sorted(set(RATE_FIELDS) - rates.OPTIONAL), **RATE_FIELDS))
+RATE_CHANGE = named("FreightRateChange", taken(**RATE_FIELDS))
 
 
 class QuoteView(SellerView):
@@ -97,17 +108,8 @@ class QuoteView(SellerView):
             "The seller's own address is asked and has 800 ms; else the contingency table counts. "
             "Cheapest first, then fastest. A zip that is not served is a 404."
         ),
-        request={
-            "application/json": _object(
-                {"destinationZip": COUNT, "volumes": _list(VOLUME), "saleSystem": TEXT},
-                "destinationZip",
-                "volumes",
-            )
-        },
-        responses={
-            200: _object({"shippingQuotes": _list(OFFER), "source": SOURCE}),
-            **errors(400, 404, 422),
-        },
+        request=json_body(_ASKED),
+        responses={200: told(shippingQuotes=many(OFFER), source=SOURCE), **errors(400, 404, 422)},
     )
     def post(self, request: Request) -> Response:
         """Quote."""
@@ -135,7 +137,7 @@ class FreightsView(SellerView):
             *PAGING,
             OpenApiParameter("filters[sale_systems]", str, description="A channel; may be repeated."),
         ],
-        responses={200: _object({"freights": _list(KEPT), "total": COUNT}), **errors(400)},
+        responses={200: told(freights=many(KEPT), total=COUNT), **errors(400)},
     )
     def get(self, request: Request) -> Response:
         """List quotes with what was asked and answered."""
@@ -180,7 +182,7 @@ class RatesView(SellerView):
         operation_id="freights_contingency_list",
         summary="List the contingency table",
         parameters=PAGING,
-        responses={200: _object({"rates": _list(RATE_SHOWN), "total": COUNT}), **errors(400)},
+        responses={200: told(rates=many(RATE_SHOWN), total=COUNT), **errors(400)},
     )
     def get(self, request: Request) -> Response:
         """List lines by zip and weight."""
@@ -191,11 +193,7 @@ class RatesView(SellerView):
     @extend_schema(
         operation_id="freights_contingency_create",
         summary="Add a line to the contingency table",
-        request={
-            "application/json": _object(
-                {"rate": _object(RATE_FIELDS, *sorted(set(RATE_FIELDS) - rates.OPTIONAL))}, "rate"
-            )
-        },
+        request=json_body(told(rate=NEW_RATE)),
         responses={201: RATE_SHOWN, **errors(400, 422)},
     )
     def post(self, request: Request) -> Response:
@@ -211,7 +209,7 @@ class RateView(SellerView):
         operation_id="freights_contingency_update",
         summary="Change a line of the contingency table",
         parameters=[ID],
-        request={"application/json": _object({"rate": _object(RATE_FIELDS)}, "rate")},
+        request=json_body(told(rate=RATE_CHANGE)),
         responses={**nothing(204), **errors(400, 404, 422)},
     )
     def put(self, request: Request, number: str) -> HttpResponse:

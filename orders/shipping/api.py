@@ -18,6 +18,7 @@ from catalog import values
 from hub.api.errors import Malformed
 from hub.api.paging import DEEPEST_ROW
 from hub.api.schema import errors, in_path
+from hub.api.shapes import COUNT, FLAG, NUMBER, TEXT, Schema, json_body, many, named, some, told, word
 from hub.api.views import SellerView
 from hub.refusals import Incomplete, Refusal, Unknown, required_fields
 from marketplaces.api.views import one_of
@@ -35,85 +36,70 @@ MOST_LISTS = 500
 GROUPED = "Plp {} agrupada com sucesso."
 UNGROUPED = "Plp {} desagrupada com sucesso."
 
-TEXT = {"type": "string"}
-NUMBER = {"type": "number"}
-CARRIER = {"type": "string", "enum": list(Plp.Type.values)}
-MESSAGE = {"type": "object", "properties": {"message": TEXT}, "required": ["message"]}
-OFFSET = OpenApiParameter("offset", int, description=f"The page, from 1; {PAGE} rows each.")
-PLP_ID = OpenApiParameter("plp_id", str, description="The list's number.")
+CARRIER = word(*Plp.Type.values)
+MESSAGE = told(message={**TEXT, "description": "Clients take the list's number from it."})
+OFFSET = OpenApiParameter(
+    "offset", {**COUNT, "maximum": DEEPEST_ROW // PAGE}, description=f"The page, from 1; {PAGE} rows each."
+)
+PLP_ID = OpenApiParameter(
+    "plp_id", {**TEXT, "minLength": 1, "maxLength": 100}, required=True, description="The list's number."
+)
 
 
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties}
+_CODE: Schema = {**TEXT, "minLength": 1, "maxLength": 200, "description": "A remote code."}
 
-
-def _list(of: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": of}
-
-
-ORDER = {"code": {**TEXT, "description": "The remote code."}, "customer": TEXT, "value": NUMBER}
-PARTY = _object(dict.fromkeys(document.Party("").as_json(), TEXT))
-DOCUMENT = _object(
-    {
-        "plp": _object(
-            {
-                "id": {"type": "integer", "nullable": True},
-                "codExterno": TEXT,
-                "dtEnvio": {**TEXT, "description": "dd/mm/yyyy hh:mm:ss"},
-                "tpAgrupamento": TEXT,
-                "resumoServicos": _list(
-                    _object({"codServico": TEXT, "nomeServico": TEXT, "quantidadeAwbs": {"type": "integer"}})
-                ),
-            }
+_ORDER: dict[str, Schema] = {
+    "code": {**TEXT, "description": "The remote code."},
+    "customer": TEXT,
+    "value": NUMBER,
+}
+ORDER = named("ParcelOrder", told(**_ORDER))
+TO_GROUP = named("OrderToGroup", told(**_ORDER, shipping=CARRIER))
+PLP = named(
+    "Plp",
+    told(
+        id=COUNT,
+        expiration_date={**TEXT, "format": "date"},
+        printed=FLAG,
+        type=CARRIER,
+        orders=many(ORDER),
+    ),
+)
+_PARTY = named("Party", told(**dict.fromkeys(document.Party("").as_json(), TEXT)))
+_VOLUME = told(
+    codigoAwb=TEXT,
+    posicaoVolume=COUNT,
+    itens=many(told(descricao=TEXT, quantidade=COUNT, peso=NUMBER)),
+)
+_PARCEL = told(
+    codCliente=COUNT,
+    docExterno={**TEXT, "description": "The order's remote code."},
+    **dict.fromkeys(("dtPrometida", "dtLimiteExpedicao", "tpEntrega"), TEXT),
+    pesoTotal=NUMBER,
+    marca=TEXT,
+    qtVolumes=COUNT,
+    **dict.fromkeys(("numeroContratoTransp", "nomeEmbarcador"), TEXT),
+    telefoneEmbarcador=COUNT,
+    **dict.fromkeys(("emailEmbarcador", "tpServico", "numNotaFiscal", "serieNotaFiscal"), TEXT),
+    **dict.fromkeys(("megaRota", "rota", "telefoneContato"), TEXT),
+    vlEntrega=NUMBER,
+    **dict.fromkeys(("cartaoPostagem", "servicoAdicional"), TEXT),
+    destinatario=_PARTY,
+    remetente=_PARTY,
+    awbs=many(_VOLUME),
+)
+DOCUMENT = named(
+    "PlpDocument",
+    told(
+        plp=told(
+            id={**COUNT, "nullable": True},
+            codExterno=TEXT,
+            dtEnvio={**TEXT, "description": "dd/mm/yyyy hh:mm:ss"},
+            tpAgrupamento=TEXT,
+            resumoServicos=many(told(codServico=TEXT, nomeServico=TEXT, quantidadeAwbs=COUNT)),
         ),
-        "docsExternos": _list(
-            _object(
-                {
-                    "codCliente": {"type": "integer"},
-                    "docExterno": {**TEXT, "description": "The order's remote code."},
-                    **dict.fromkeys(("dtPrometida", "dtLimiteExpedicao", "tpEntrega"), TEXT),
-                    "pesoTotal": NUMBER,
-                    "marca": TEXT,
-                    "qtVolumes": {"type": "integer"},
-                    **dict.fromkeys(("numeroContratoTransp", "nomeEmbarcador"), TEXT),
-                    "telefoneEmbarcador": {"type": "integer"},
-                    **dict.fromkeys(
-                        (
-                            "emailEmbarcador",
-                            "tpServico",
-                            "numNotaFiscal",
-                            "serieNotaFiscal",
-                            "megaRota",
-                            "rota",
-                            "telefoneContato",
-                        ),
-                        TEXT,
-                    ),
-                    "vlEntrega": NUMBER,
-                    **dict.fromkeys(("cartaoPostagem", "servicoAdicional"), TEXT),
-                    "destinatario": PARTY,
-                    "remetente": PARTY,
-                    "awbs": _list(
-                        _object(
-                            {
-                                "codigoAwb": TEXT,
-                                "posicaoVolume": {"type": "integer"},
-                                "itens": _list(
-                                    _object(
-                                        {
-                                            "descricao": TEXT,
-                                            "quantidade": {"type": "integer"},
-                                            "peso": NUMBER,
-                                        }
-                                    )
-                                ),
-                            }
-                        )
-                    ),
-                }
-            )
-        ),
-    }
+        docsExternos=many(_PARCEL),
+    ),
 )
 
 
@@ -201,24 +187,7 @@ class PlpsView(SellerView):
         summary="List the PLPs, newest first",
         description=f"Without a page, the newest {MOST_LISTS}.",
         parameters=[OFFSET],
-        responses={
-            200: _object(
-                {
-                    "plp": _list(
-                        _object(
-                            {
-                                "id": {"type": "integer"},
-                                "expiration_date": {"type": "string", "format": "date"},
-                                "printed": {"type": "boolean"},
-                                "type": CARRIER,
-                                "orders": _list(_object(ORDER)),
-                            }
-                        )
-                    )
-                }
-            ),
-            **errors(400),
-        },
+        responses={200: told(plp=many(PLP)), **errors(400)},
     )
     def get(self, request: Request) -> Response:
         """List PLPs with their orders."""
@@ -243,7 +212,7 @@ class PlpsView(SellerView):
             f"At most {plps.MOST_ORDERS} orders, of one carrier. An order that is in a PLP already is taken "
             "out of it and the call fails; the same call then succeeds."
         ),
-        request={"application/json": _object({"order_remote_codes": _list(TEXT)})},
+        request=json_body(told(order_remote_codes=some(_CODE, plps.MOST_ORDERS))),
         responses={201: MESSAGE, **errors(400, 404, 422)},
     )
     def post(self, request: Request) -> Response:
@@ -254,9 +223,9 @@ class PlpsView(SellerView):
     @extend_schema(
         operation_id="shipments_ungroup",
         summary="Dissolve a PLP",
-        description="The list's number stands in the body or in the address: `plp_id`.",
+        description="The list's number stands in the address, or in the body, as `plp_id`.",
         parameters=[PLP_ID],
-        request={"application/json": _object({"plp_id": TEXT})},
+        request=None,
         responses={200: MESSAGE, **errors(400, 404, 422)},
     )
     def delete(self, request: Request) -> Response:
@@ -294,7 +263,7 @@ class ToGroupView(SellerView):
         operation_id="shipments_to_group",
         summary="List orders that can be grouped, oldest first",
         parameters=[OFFSET],
-        responses={200: _object({"orders": _list(_object({**ORDER, "shipping": CARRIER}))}), **errors(400)},
+        responses={200: told(orders=many(TO_GROUP)), **errors(400)},
     )
     def get(self, request: Request) -> Response:
         """List orders of the marketplace's carrier that are in no list yet."""
@@ -312,7 +281,7 @@ class CollectablesView(SellerView):
             OpenApiParameter("requested", bool, description="Whether the pick-up was requested; else false."),
             OFFSET,
         ],
-        responses={200: _object({"orders": _list(_object(ORDER))}), **errors(400)},
+        responses={200: told(orders=many(ORDER)), **errors(400)},
     )
     def get(self, request: Request) -> Response:
         """List orders in PLPs of type DIRECT."""
@@ -328,7 +297,7 @@ class ConfirmCollectionView(SellerView):
     @extend_schema(
         operation_id="shipments_confirm_collection",
         summary="Ask the carrier to pick orders up",
-        request={"application/json": _object({"order_codes": _list(TEXT)})},
+        request=json_body(told(order_codes=some(_CODE))),
         responses={201: MESSAGE, **errors(400, 404, 422)},
     )
     def post(self, request: Request) -> Response:
@@ -366,7 +335,7 @@ class PlpPaperView(PaperView):
         operation_id="shipments_view",
         summary="Get a PLP, or print its labels",
         description="Accept application/json for the document, application/pdf for the labels.",
-        parameters=[OpenApiParameter("plp_id", str, required=True, description="The list's number.")],
+        parameters=[PLP_ID],
         responses={**PAPERS, **errors(400, 404, 422)},
     )
     def get(self, request: Request) -> Response:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog import gtin
+from marketplaces import hints
 from marketplaces.contract import AttributeRule, AttributeType, CategorySchema, ContentItem, IssueKind
 from marketplaces.validator import check, is_url
 
@@ -153,3 +154,11 @@ def test_what_is_no_barcode(code: str) -> None:
 @pytest.mark.parametrize("url", ["ftp://a/b.jpg", "foto.jpg", "https://", "http://[::1", "https://a b/c"])
 def test_what_is_no_picture_address(url: str) -> None:
     assert not is_url(url)
+
+
+def test_the_bounds_of_an_issue_are_told_as_numbers() -> None:
+    cheap, heavy = replace(ITEM, price=Decimal(0)), replace(ITEM, attributes={"P": "13"})
+    (no_price,) = check(cheap, CategorySchema("C", price_min=Decimal("0.01")))
+    (too_many,) = check(heavy, CategorySchema("C", attributes=(PIECES,)))
+    assert hints.for_api(no_price)["limit"] == 0.01
+    assert (hints.for_api(too_many)["minimum"], hints.for_api(too_many)["maximum"]) == (1, 12)

@@ -43,7 +43,9 @@ def test_a_lease_gives_receipts_beside_unchanged_orders(erp: APIClient, orders: 
     assert hidden.count() == 2
 
 
-@pytest.mark.parametrize("body", [{"hide_seconds": 9}, {"hide_seconds": 43_201}, {"limit": 101}])
+@pytest.mark.parametrize(
+    "body", [{"hide_seconds": 9}, {"hide_seconds": 43_201}, {"limit": 101}, {"limit": 0}]
+)
 def test_limits_of_a_lease(erp: APIClient, orders: list[str], body: dict[str, int]) -> None:
     assert "error" in call(erp, "lease", body, 422)
     assert not QueueEntry.objects.exclude(offers=0).exists()

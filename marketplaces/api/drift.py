@@ -82,7 +82,7 @@ class HealView(WalkedView):
             raise Refusal(_("Send one of: skus, all."))
         if ways == ["all"]:
             if said["all"] is not True:
-                raise Refusal(_("all must be true."))
+                raise Refusal(_("%(way)s must be true.") % {"way": "all"})
             return None, []
         listed = Variation.objects.filter(seller_id=self.seller_id, listings__connection=connection_id)
         chosen, unknown = among(listed, to_skus(said["skus"]))

@@ -28,6 +28,10 @@ UNTOUCHED = {
     "marketplaces.AttributeMap",
     "marketplaces.CategoryMap",
     "marketplaces.Exchange",
+    "marketplaces.HeldPrice",
+    "marketplaces.Lag",
+    "marketplaces.Passage",
+    "marketplaces.PriceRules",
     "marketplaces.Submission",
 }
 """What no call of the API writes: the portal and the engine do."""

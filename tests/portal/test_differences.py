@@ -82,7 +82,15 @@ def test_differences_are_listed_by_cause_and_healed_one_by_one_or_all(
         drifted(stall, sku, price="99.00")
     assert len(skus(otto)) == 3
     tabs = {key: count for key, _title, count, _more in otto.get(DIFFERENCES).context["tabs"]}
-    assert tabs == {"outside": 3, "superseded": 0, "never_sent": 0, "refused": 0, "gone": 0, "frozen": 0}
+    assert tabs == {
+        "outside": 3,
+        "superseded": 0,
+        "never_sent": 0,
+        "refused": 0,
+        "held": 0,
+        "gone": 0,
+        "frozen": 0,
+    }
 
     one = {"cause": "outside", "listing": stall.listing("PANELA-1").pk, "facet": "price"}
     otto.post(HEAL, one)

@@ -116,7 +116,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             "ALTER TABLE marketplaces_hold ADD CONSTRAINT marketplaces_hold_of_an_order "
             "FOREIGN KEY (seller_id, order_code) REFERENCES orders_order (seller_id, code) "
-            "ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED",
+            "ON DELETE CASCADE ON UPDATE CASCADE DEFERRABLE INITIALLY DEFERRED",
             "ALTER TABLE marketplaces_hold DROP CONSTRAINT marketplaces_hold_of_an_order",
         ),
         migrations.RunSQL(HOLD, "DROP FUNCTION orders_hold(bigint[])"),

@@ -29,6 +29,7 @@ UNTOUCHED = {
     "marketplaces.CategoryMap",
     "marketplaces.Exchange",
     "marketplaces.HeldPrice",
+    "marketplaces.Incident",
     "marketplaces.Lag",
     "marketplaces.Passage",
     "marketplaces.PriceRules",

@@ -73,10 +73,11 @@ STEP = "/orders/{code}/"
 KEY = "3" * 44
 
 
-def taken(code: str, *, after: float | None = None, **line: Any) -> Call:
+def taken(code: str, *, after: float | None = None, status: str = "NEW", **line: Any) -> Call:
     """An order taken from the queue."""
     item = {"id": "A", "product_id": "A", "qty": 1, "special_price": 50.1, **line}
-    return call("GET", "/queues/orders", 200, told={"code": code, "items": [item]}, after=after)
+    order = {"code": code, "status": {"type": status}, "items": [item]}
+    return call("GET", "/queues/orders", 200, told=order, after=after)
 
 
 def acknowledged(code: str, *, after: float | None = None) -> Call:
@@ -119,7 +120,6 @@ def acknowledged(code: str, *, after: float | None = None) -> Call:
             "The stock read is 4, sent was 1.",
         ),
         (
-        (
             11,
             [
                 call("GET", "/products/{sku}", 200, told={"sku": "A", "qty": 4}, subject="A"),
@@ -128,6 +128,7 @@ def acknowledged(code: str, *, after: float | None = None) -> Call:
             ],
             "another quantity",
         ),
+        (
             12,
             [call("PUT", "/products/{sku}", 422, {"product": {"price": 7}}, subject="A")],
             "422 instead of 204",
@@ -269,16 +270,17 @@ def test_a_call_that_is_not_yet_right_is_told_so(number: int, calls: list[Call],
         (1, [call("POST", "/products", 201, varied("A", {"Cor": "Azul"}))]),
         (5, [call("POST", "/products", 201, varied("A", {"Cor": "Azul", "Tamanho": "M"}))]),
         (6, [call("POST", "/products", 201, varied("A", {"Cor": "Azul", "Tamanho": "M"}))]),
+        (9, [call("POST", "/products", 201, product("A", crossdocking=0))]),
+        (12, [call("PUT", "/products/{sku}", 204, {"product": {"price": ""}}, subject="A")]),
+        (12, [call("PUT", "/products/{sku}", 204, {"product": {"promotional_price": 0}}, subject="A")]),
         (10, [call("POST", "/products", 201, product("A", categories=[{"code": "A", "name": "A"}]))]),
         (16, [call("POST", "/orders", 201, ORDER)]),
+        (16, [call("POST", "/orders", 201, ORDER), taken("T-1", product_id="P")]),
         (22, [call("POST", STEP + "delivery", 422, subject="T-1")]),
         (26, [call("POST", "/shipments/b2w", 201, {"order_remote_codes": ["7"]}, {"message": "Plp 1"})]),
         (30, [call("GET", "/products", 415)]),
         (31, [call("POST", "/products", 400, {"product": {"sku": "A"}})]),
         (36, [call("GET", "/products", 200, query="per_page=100")]),
-        (9, [call("POST", "/products", 201, product("A", crossdocking=0))]),
-        (12, [call("PUT", "/products/{sku}", 204, {"product": {"price": ""}}, subject="A")]),
-        (12, [call("PUT", "/products/{sku}", 204, {"product": {"promotional_price": 0}}, subject="A")]),
         (39, [taken("T-1", after=0), taken("T-1", after=100)]),
         (40, [taken("T-1", after=0), acknowledged("T-1", after=1), taken("T-2", after=2)]),
         (42, [call("POST", "/orders", 201, ORDER)]),
@@ -291,6 +293,15 @@ def test_a_call_that_is_something_else_says_nothing_of_a_case(number: int, calls
 def test_a_size_is_a_size_in_any_spelling() -> None:
     assert found(5, call("POST", "/products", 201, varied("A", {"TAMANHO": "M"}))) == ""
     assert found(8, call("POST", "/products", 201, varied("A", {"Tensão": "220"}))) == ""
+
+
+def test_a_variation_announced_before_the_list_was_begun_is_an_order_of_a_variation() -> None:
+    assert found(18, call("POST", "/orders", 201, ORDER), taken("T-1", product_id="P")) == ""
+
+
+def test_an_older_order_of_the_same_sku_does_not_stand_for_the_one_just_made() -> None:
+    made = call("POST", "/orders", 201, ORDER)
+    assert found(16, made, taken("OLD-1", special_price=12), taken("T-1")) == ""
 
 
 def test_a_wrong_call_does_not_stand_against_a_right_one_before_or_after() -> None:

@@ -20,6 +20,7 @@ from hub.homologation.calls import (
     obj,
     objects,
     offered,
+    reported,
     text,
     wrong,
 )
@@ -251,6 +252,8 @@ def comes_again(calls: Sequence[Call]) -> Verdicts:
             if code in again:
                 gone[code] = again[code]
             taken.pop(code, None)
+        for code in reported(call):
+            taken.pop(code, None)
         is_look = (call.method, call.endpoint) in QUEUE_READS and call.status in (200, 204)
         if is_look and gone:
             yield Verdict(next(iter(gone.values())))
@@ -265,7 +268,7 @@ def kept_apart(calls: Sequence[Call]) -> Verdicts:
     held: dict[str, Call] = {}
     for call in calls:
         codes = [text(one.get("code")) for one in offered(call)]
-        for code in acknowledged(call):
+        for code in [*acknowledged(call), *reported(call)]:
             held.pop(code, None)
         still = {code for code, by in held.items() if call.at < by.at + hidden_for(by)}
         if codes and still:

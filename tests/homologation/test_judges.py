@@ -80,6 +80,11 @@ def taken(code: str, *, after: float | None = None, status: str = "NEW", **line:
     return call("GET", "/queues/orders", 200, told=order, after=after)
 
 
+def reported(code: str, *, after: float | None = None) -> Call:
+    failures = [{"code": code, "reason": "no such customer"}]
+    return call("POST", "/queues/orders/failures", 200, {"failures": failures}, {}, after=after)
+
+
 def acknowledged(code: str, *, after: float | None = None) -> Call:
     return call("DELETE", "/queues/orders/{code}", 204, subject=code, after=after)
 
@@ -296,7 +301,9 @@ def test_a_call_that_is_not_yet_right_is_told_so(number: int, calls: list[Call],
         (31, [call("POST", "/products", 400, {"product": {"sku": "A"}})]),
         (36, [call("GET", "/products", 200, query="per_page=100")]),
         (39, [taken("T-1", after=0), taken("T-1", after=100)]),
+        (39, [taken("T-1", after=0), reported("T-1", after=1), taken("T-1", after=301)]),
         (40, [taken("T-1", after=0), acknowledged("T-1", after=1), taken("T-2", after=2)]),
+        (40, [taken("T-1", after=0), reported("T-1", after=1), taken("T-1", after=61)]),
         (42, [call("POST", "/orders", 201, ORDER)]),
     ],
 )

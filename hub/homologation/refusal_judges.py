@@ -61,6 +61,15 @@ TURN = {
     "cancel": ("NEW", "APPROVED", "INVOICED", "SHIPMENT_EXCEPTION", "CANCELED"),
 }
 """The status types in which a step's turn has come."""
+REACHED = {
+    "approval": "APPROVED",
+    "invoice": "INVOICED",
+    "shipments": "SHIPPED",
+    "delivery": "DELIVERED",
+    "shipment_exception": "SHIPMENT_EXCEPTION",
+    "cancel": "CANCELED",
+}
+"""The status type a step leads to."""
 
 
 def _lacked(row: ApiCall) -> str:
@@ -147,8 +156,7 @@ def bad_transition(calls: Sequence[Call]) -> Verdicts:
             continue
         _before, name = call.endpoint.split(STEP)
         if call.is_done:
-            # What a step without a status does depends on the account: until it is read, it is open.
-            is_at.pop(call.subject, None)
+            is_at[call.subject] = REACHED.get(name, "")
         elif call.status == 422 and not steps[call] and is_at.get(call.subject) not in TURN.get(name, ()):
             yield Verdict(call)
 

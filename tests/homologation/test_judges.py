@@ -336,6 +336,7 @@ def test_a_step_whose_turn_has_not_come_is_told_from_one_that_is_incomplete() ->
     approval = call("POST", STEP + "approval", 201, subject="T-1")
     unpaid = call("POST", STEP + "invoice", 422, {"status": "order_invoiced"}, subject="T-1")
     assert found(34, taken("T-1"), unpaid) == ""
+    assert found(34, taken("T-1"), approval, unpaid) is None
     assert found(34, taken("T-1"), approval, taken("T-1", status="APPROVED"), unpaid) is None
 
 

@@ -143,3 +143,10 @@ def acknowledged(call: Call) -> list[str]:
         missed = [*(left.get("unknown") or []), *(left.get("late") or [])]
         return [code for code in codes if code not in missed]
     return []
+
+
+def reported(call: Call) -> list[str]:
+    """The codes of the orders a call said it could not take: nobody holds them any more."""
+    if call.is_done and call.asks("POST", "/queues/orders/failures"):
+        return [text(one.get("code")) for one in objects(call.sent, "failures")]
+    return []

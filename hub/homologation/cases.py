@@ -250,7 +250,10 @@ GROUPS: tuple[Group, ...] = (
             Case(
                 29,
                 _("Wrong or missing credentials"),
-                _("Four calls: without X-User-Email, without X-Api-Key, and with each of them wrong: 401."),
+                _(
+                    "Four calls: without X-User-Email, without X-Api-Key, with an e-mail nobody here has, "
+                    "and with a key wrong from its first letter on: 401."
+                ),
                 refusals.turned_away,
             ),
             Case(30, _("Not UTF-8"), _("Send a body with ç or ã in Latin-1: 415."), refusals.not_utf8),
@@ -258,7 +261,10 @@ GROUPS: tuple[Group, ...] = (
             Case(
                 32,
                 _("A field is missing"),
-                _("POST /products without sku or without name: refused, with a sentence in error."),
+                _(
+                    "POST /products without sku, or a new one without name: refused, with a sentence in "
+                    "error."
+                ),
                 refusals.incomplete,
             ),
             Case(

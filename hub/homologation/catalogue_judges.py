@@ -122,9 +122,11 @@ def every_variation_is_priced(product: dict[str, Any]) -> Problem | None:
 
 def says_crossdocking(product: dict[str, Any]) -> bool:
     """The days of crossdocking are in the field, or in the specification of older integrations."""
+    # A field that is always sent, with 0, is no crossdocking.
     return any(
-        text(one.get("crossdocking")) or specified(one).get("crossdocking")
+        _is_above_zero(days)
         for one in [product, *variations(product)]
+        for days in (one.get("crossdocking"), specified(one).get("crossdocking"))
     )
 
 
@@ -167,6 +169,8 @@ def stock(calls: Sequence[Call]) -> Verdicts:
                 yield Verdict(
                     call, wrong(gettext_noop("Read the product with GET before changing its stock."))
                 )
+            elif text(_whole(changes_of(call)["qty"])) == text(read[call.subject]):
+                yield Verdict(call, wrong(gettext_noop("Send another quantity than the one read.")))
             else:
                 sent[call.subject] = (call, changes_of(call)["qty"])
         elif call.asks("GET", PRODUCT, VARIATION) and call.status == 200:
@@ -193,10 +197,17 @@ def _whole(value: Any) -> Any:
         return value
 
 
+def _is_above_zero(value: Any) -> bool:
+    try:
+        return float(text(value).replace(",", ".")) > 0
+    except ValueError:
+        return False
+
+
 def price(calls: Sequence[Call]) -> Verdicts:
-    """Send a price."""
+    """Send a price; an empty field or a 0 is none."""
     for call in calls:
-        if any(name in changes_of(call) for name in PRICES):
+        if any(_is_above_zero(changes_of(call).get(name)) for name in PRICES):
             yield Verdict(call, status_of(call, 204))
 
 

@@ -23,7 +23,8 @@ from hub.homologation.calls import (
 )
 from hub.homologation.catalogue_judges import status_of, variations
 
-_STEP = "/orders/{code}/"
+STEP = "/orders/{code}/"
+"""Where a step of an order is called, before its name."""
 _NUMBER = re.compile(r"\d+")
 DRAINED = 3
 """Orders that must have been taken and acknowledged before the queue is empty."""
@@ -43,23 +44,25 @@ def sells(*, variation: bool, several: bool) -> Callable[[Sequence[Call]], Verdi
                 children.add(text(call.body("variation").get("sku")))
             if call.asks("POST", "/orders"):
                 lines = objects(call.body("order"), "items")
-                if len(lines) != 1 or _is_many(lines[0]) != several:
+                if len(lines) != 1 or _is_many(lines[0]) != several or _is_rehearsal(call):
                     continue
-                if (text(lines[0].get("id")) in children) != variation or _is_rehearsal(call):
-                    continue
-                if problem := status_of(call, 201):
-                    yield Verdict(call, problem)
-                else:
+                if call.status == 201:
                     waiting.append((call, lines[0]))
+                elif (text(lines[0].get("id")) in children) == variation:
+                    yield Verdict(call, status_of(call, 201))
             for order in offered(call):
                 sold = objects(order, "items")
                 if len(sold) != 1 or _is_many(sold[0]) != several:
                     continue
-                for made, line in list(waiting):
-                    if text(sold[0].get("id")) == text(line.get("id")):
-                        yield Verdict(made, _as_ordered(line, sold[0], variation=variation))
-                        waiting.remove((made, line))
-                        break
+                sku = text(sold[0].get("id"))
+                mine = [(made, line) for made, line in waiting if text(line.get("id")) == sku]
+                # What was announced before the list was begun is known from the queue alone.
+                if not mine or (_is_child(sold[0]) or sku in children) != variation:
+                    continue
+                found = [(_as_ordered(line, sold[0], variation=variation), made) for made, line in mine]
+                # Two orders of one SKU, or an older one, may differ in price: the fitting one is meant.
+                problem, made = next((one for one in found if one[0] is None), found[0])
+                yield Verdict(made, problem)
 
     return judge
 
@@ -85,10 +88,13 @@ def _as_ordered(line: dict[str, Any], sold: dict[str, Any], *, variation: bool) 
                 shown=text(shown) or "?",
                 sent=text(wanted) or "?",
             )
-    is_child = text(sold.get("product_id")) != text(sold.get("id"))
-    if variation and not is_child:
+    if variation and not _is_child(sold):
         return wrong(gettext_noop("The item sold is no variation: id and product_id are the same."))
     return None
+
+
+def _is_child(sold: dict[str, Any]) -> bool:
+    return text(sold.get("product_id")) != text(sold.get("id"))
 
 
 def _number(value: Any) -> Any:
@@ -100,7 +106,7 @@ def _number(value: Any) -> Any:
 
 def stepped(call: Call) -> Problem | None:
     """Complain of a step of an order that was not answered as this hub answers it."""
-    return status_of(call, settings.HUB_STEP_STATUS[call.endpoint.removeprefix(_STEP)])
+    return status_of(call, settings.HUB_STEP_STATUS[call.endpoint.removeprefix(STEP)])
 
 
 def invoiced(calls: Sequence[Call]) -> Verdicts:
@@ -108,12 +114,12 @@ def invoiced(calls: Sequence[Call]) -> Verdicts:
     approved: set[str] = set()
     keys: dict[str, tuple[Call, str]] = {}
     for call in calls:
-        if call.asks("POST", _STEP + "approval"):
+        if call.asks("POST", STEP + "approval"):
             if problem := stepped(call):
                 yield Verdict(call, problem)
             else:
                 approved.add(call.subject)
-        elif call.asks("POST", _STEP + "invoice") and call.status != 422:
+        elif call.asks("POST", STEP + "invoice") and call.status != 422:
             key = text(obj(call.sent, "invoice").get("key"))
             if problem := stepped(call):
                 yield Verdict(call, problem)
@@ -140,9 +146,9 @@ def shipped(calls: Sequence[Call]) -> Verdicts:
     """Hand over an invoiced order, with what the buyer follows it by."""
     invoices: set[str] = set()
     for call in calls:
-        if call.asks("POST", _STEP + "invoice") and call.is_done:
+        if call.asks("POST", STEP + "invoice") and call.is_done:
             invoices.add(call.subject)
-        elif call.asks("POST", _STEP + "shipments") and call.status != 422:
+        elif call.asks("POST", STEP + "shipments") and call.status != 422:
             track = obj(obj(call.sent, "shipment"), "track") or obj(call.sent, "track")
             problem = stepped(call)
             if not problem and not (text(track.get("code")) and text(track.get("carrier"))):
@@ -158,9 +164,9 @@ def step(name: str, *, behind: str = "") -> Callable[[Sequence[Call]], Verdicts]
     def judge(calls: Sequence[Call]) -> Verdicts:
         ready: set[str] = set()
         for call in calls:
-            if behind and call.asks("POST", _STEP + behind) and call.is_done:
+            if behind and call.asks("POST", STEP + behind) and call.is_done:
                 ready.add(call.subject)
-            elif call.asks("POST", _STEP + name) and call.status != 422:  # those are cases 33 and 34
+            elif call.asks("POST", STEP + name) and call.status != 422:  # those are cases 33 and 34
                 problem = stepped(call)
                 if not problem and behind and call.subject not in ready:
                     problem = wrong(gettext_noop("The order was not reported as shipped before."))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,17 +20,21 @@ from hub.homologation.calls import (
     obj,
     objects,
     offered,
+    reported,
     text,
     wrong,
 )
-from hub.homologation.catalogue_judges import PRODUCT, VARIATION, status_of
-from hub.homologation.order_judges import QUEUE_READS
+from hub.homologation.catalogue_judges import PRODUCT, status_of
+from hub.homologation.order_judges import QUEUE_READS, STEP
 from hub.models import ApiCall
 
 BODIES = ("POST", "PUT", "PATCH")
 LISTS = ("/products", "/orders")
 DEEPEST_ROW = 10_000
 ROWS_AT_MOST = 100
+RETRY_AFTER = timedelta(seconds=1)
+"""What every 429 asks to wait."""
+CLOCK_SLACK = timedelta(milliseconds=50)
 NO_EMAIL, NO_KEY = "X-User-Email: –", "X-Api-Key: –"
 WRONG_EMAIL, WRONG_KEY = "X-User-Email: ≠", "X-Api-Key: ≠"
 """The four ways to be turned away that case 29 asks for: a header missing, a header wrong."""
@@ -48,6 +52,24 @@ STANDARD_STATUSES = frozenset(
     )
 )
 """Codes every account has; whatever else it has is learned from its calls."""
+TURN = {
+    "approval": ("NEW", "APPROVED"),
+    "invoice": ("APPROVED", "INVOICED"),
+    "shipments": ("INVOICED", "SHIPPED", "SHIPMENT_EXCEPTION"),
+    "delivery": ("SHIPPED", "SHIPMENT_EXCEPTION", "DELIVERED"),
+    "shipment_exception": ("SHIPPED", "SHIPMENT_EXCEPTION"),
+    "cancel": ("NEW", "APPROVED", "INVOICED", "SHIPMENT_EXCEPTION", "CANCELED"),
+}
+"""The status types in which a step's turn has come."""
+REACHED = {
+    "approval": "APPROVED",
+    "invoice": "INVOICED",
+    "shipments": "SHIPPED",
+    "delivery": "DELIVERED",
+    "shipment_exception": "SHIPMENT_EXCEPTION",
+    "cancel": "CANCELED",
+}
+"""The status type a step leads to."""
 
 
 def _lacked(row: ApiCall) -> str:
@@ -97,34 +119,54 @@ def incomplete(calls: Sequence[Call]) -> Verdicts:
             and not (text(product.get("sku")) and text(product.get("name")))
         ):
             problem = None
-            if not 400 <= call.status < 500:
+            if call.status not in (400, 422):  # a 429, say, refuses the call, not the product
                 problem = status_of(call, 400)
             elif not text(obj(call.told).get("error")):
                 problem = wrong(gettext_noop("The answer has no sentence in error."))
             yield Verdict(call, problem)
 
 
-def _steps_refused(calls: Sequence[Call], *, unknown_status: bool) -> Verdicts:
+def _steps(calls: Sequence[Call]) -> Iterator[tuple[Call, bool]]:
+    """Each step of an order, and whether the status it names is one the account does not have."""
     known = set(STANDARD_STATUSES)
     for call in calls:
         if call.asks("POST", "/statuses") and call.is_done:
             known.add(text(call.body("status").get("code")))
         if call.asks("GET", "/statuses") and isinstance(call.told, list):
             known.update(text(obj(one).get("code")) for one in call.told)
-        is_step = call.method == "POST" and call.endpoint.startswith("/orders/{code}/")
-        is_unknown = bool(call.status_sent) and call.status_sent not in known
-        if is_step and is_unknown == unknown_status and (call.status == 422 or is_unknown):
-            yield Verdict(call, status_of(call, 422))
+        if call.method == "POST" and call.endpoint.startswith(STEP):
+            yield call, bool(call.status_sent) and call.status_sent not in known
 
 
 def unknown_status(calls: Sequence[Call]) -> Verdicts:
     """A step with a status the account does not have is answered with 422."""
-    return _steps_refused(calls, unknown_status=True)
+    for call, is_unknown in _steps(calls):
+        if is_unknown:
+            yield Verdict(call, status_of(call, 422))
 
 
 def bad_transition(calls: Sequence[Call]) -> Verdicts:
-    """A step the order's status forbids is answered with 422."""
-    return _steps_refused(calls, unknown_status=False)
+    """A step the order's status forbids is answered with 422; one refused for its content is not meant."""
+    steps = dict(_steps(calls))
+    is_at: dict[str, str] = {}
+    for call in calls:
+        for order in [*offered(call), *_orders_read(call)]:
+            is_at[text(order.get("code"))] = text(obj(order, "status").get("type"))
+        if call not in steps:
+            continue
+        _before, name = call.endpoint.split(STEP)
+        if call.is_done:
+            is_at[call.subject] = REACHED.get(name, "")
+        elif call.status == 422 and not steps[call] and is_at.get(call.subject) not in TURN.get(name, ()):
+            yield Verdict(call)
+
+
+def _orders_read(call: Call) -> list[dict[str, Any]]:
+    if call.status != 200:
+        return []
+    if call.asks("GET", "/orders"):
+        return objects(call.told, "orders")
+    return [obj(call.told)] if call.asks("GET", "/orders/{code}") else []
 
 
 def _whole(value: str, default: int) -> int:
@@ -188,7 +230,12 @@ def slowed_down(calls: Sequence[Call]) -> Verdicts:
             refused[kind] = call
             yield Verdict(call, wrong(gettext_noop("Too many calls: wait for Retry-After and call again.")))
         elif kind in refused and call.is_done:
-            yield Verdict(refused.pop(kind))
+            turned_away = refused.pop(kind)
+            if call.at - turned_away.at >= RETRY_AFTER - CLOCK_SLACK:
+                yield Verdict(turned_away)
+            else:
+                early = gettext_noop("The next call came before the time in Retry-After had passed.")
+                yield Verdict(call, wrong(early))
 
 
 def hidden_for(call: Call) -> timedelta:
@@ -213,6 +260,8 @@ def comes_again(calls: Sequence[Call]) -> Verdicts:
             if code in again:
                 gone[code] = again[code]
             taken.pop(code, None)
+        for code in reported(call):
+            taken.pop(code, None)
         is_look = (call.method, call.endpoint) in QUEUE_READS and call.status in (200, 204)
         if is_look and gone:
             yield Verdict(next(iter(gone.values())))
@@ -227,7 +276,7 @@ def kept_apart(calls: Sequence[Call]) -> Verdicts:
     held: dict[str, Call] = {}
     for call in calls:
         codes = [text(one.get("code")) for one in offered(call)]
-        for code in acknowledged(call):
+        for code in [*acknowledged(call), *reported(call)]:
             held.pop(code, None)
         still = {code for code, by in held.items() if call.at < by.at + hidden_for(by)}
         if codes and still:
@@ -242,7 +291,8 @@ def kept_apart(calls: Sequence[Call]) -> Verdicts:
 def still_connected(calls: Sequence[Call]) -> Verdicts:
     """Deleting a product that is on sale somewhere is refused."""
     for call in calls:
-        if call.asks("DELETE", PRODUCT, VARIATION) and call.status == 422:
+        # A variation may be refused for being the simple product itself.
+        if call.asks("DELETE", PRODUCT) and call.status == 422:
             yield Verdict(call)
 
 

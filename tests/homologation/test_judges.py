@@ -73,10 +73,16 @@ STEP = "/orders/{code}/"
 KEY = "3" * 44
 
 
-def taken(code: str, *, after: float | None = None, **line: Any) -> Call:
+def taken(code: str, *, after: float | None = None, status: str = "NEW", **line: Any) -> Call:
     """An order taken from the queue."""
     item = {"id": "A", "product_id": "A", "qty": 1, "special_price": 50.1, **line}
-    return call("GET", "/queues/orders", 200, told={"code": code, "items": [item]}, after=after)
+    order = {"code": code, "status": {"type": status}, "items": [item]}
+    return call("GET", "/queues/orders", 200, told=order, after=after)
+
+
+def reported(code: str, *, after: float | None = None) -> Call:
+    failures = [{"code": code, "reason": "no such customer"}]
+    return call("POST", "/queues/orders/failures", 200, {"failures": failures}, {}, after=after)
 
 
 def acknowledged(code: str, *, after: float | None = None) -> Call:
@@ -119,8 +125,17 @@ def acknowledged(code: str, *, after: float | None = None) -> Call:
             "The stock read is 4, sent was 1.",
         ),
         (
+            11,
+            [
+                call("GET", "/products/{sku}", 200, told={"sku": "A", "qty": 4}, subject="A"),
+                call("PUT", "/products/{sku}", 204, {"product": {"qty": "4"}}, subject="A"),
+                call("GET", "/products/{sku}", 200, told={"sku": "A", "qty": 4}, subject="A"),
+            ],
+            "another quantity",
+        ),
+        (
             12,
-            [call("PUT", "/products/{sku}", 422, {"product": {"price": 0}}, subject="A")],
+            [call("PUT", "/products/{sku}", 422, {"product": {"price": 7}}, subject="A")],
             "422 instead of 204",
         ),
         (13, [call("PUT", "/products/{sku}", 404, {"product": {"status": "enabled"}})], "404 instead of 204"),
@@ -221,6 +236,7 @@ def acknowledged(code: str, *, after: float | None = None) -> Call:
         ),
         (29, [call("GET", "/products", 401, turned_away="no_email")], "Still to come"),
         (32, [call("POST", "/products", 201, {"product": {"sku": "A"}})], "201 instead of 400"),
+        (32, [call("POST", "/products", 429, {"product": {"sku": "A"}}, {"error": "Slow"})], "429 instead"),
         (33, [call("POST", STEP + "cancel", 201, {"status": "mine"}, subject="T-1")], "201 instead of 422"),
         (35, [call("GET", "/products", 200, query="page=101&per_page=100")], "200 instead of 400"),
         (
@@ -239,6 +255,11 @@ def acknowledged(code: str, *, after: float | None = None) -> Call:
             "came twice: A",
         ),
         (38, [call("GET", "/products", 429)], "wait for Retry-After"),
+        (
+            38,
+            [call("GET", "/products", 429, after=0), call("GET", "/products", 200, after=0.2)],
+            "before the time in Retry-After",
+        ),
         (39, [taken("T-1", after=0), taken("T-1", after=301)], "came again"),
         (40, [taken("T-1", after=0), taken("T-1", after=10)], "T-1 was given out twice"),
         (
@@ -260,15 +281,29 @@ def test_a_call_that_is_not_yet_right_is_told_so(number: int, calls: list[Call],
         (1, [call("POST", "/products", 201, varied("A", {"Cor": "Azul"}))]),
         (5, [call("POST", "/products", 201, varied("A", {"Cor": "Azul", "Tamanho": "M"}))]),
         (6, [call("POST", "/products", 201, varied("A", {"Cor": "Azul", "Tamanho": "M"}))]),
+        (9, [call("POST", "/products", 201, product("A", crossdocking=0))]),
+        (12, [call("PUT", "/products/{sku}", 204, {"product": {"price": ""}}, subject="A")]),
+        (12, [call("PUT", "/products/{sku}", 204, {"product": {"promotional_price": 0}}, subject="A")]),
         (10, [call("POST", "/products", 201, product("A", categories=[{"code": "A", "name": "A"}]))]),
         (16, [call("POST", "/orders", 201, ORDER)]),
+        (16, [call("POST", "/orders", 201, ORDER), taken("T-1", product_id="P")]),
         (22, [call("POST", STEP + "delivery", 422, subject="T-1")]),
+        (
+            34,
+            [
+                taken("T-1", status="APPROVED"),
+                call("POST", STEP + "invoice", 422, {"invoice": {"key": "1"}}, subject="T-1"),
+            ],
+        ),
+        (41, [call("DELETE", "/variations/{sku}", 422, subject="A")]),
         (26, [call("POST", "/shipments/b2w", 201, {"order_remote_codes": ["7"]}, {"message": "Plp 1"})]),
         (30, [call("GET", "/products", 415)]),
         (31, [call("POST", "/products", 400, {"product": {"sku": "A"}})]),
         (36, [call("GET", "/products", 200, query="per_page=100")]),
         (39, [taken("T-1", after=0), taken("T-1", after=100)]),
+        (39, [taken("T-1", after=0), reported("T-1", after=1), taken("T-1", after=301)]),
         (40, [taken("T-1", after=0), acknowledged("T-1", after=1), taken("T-2", after=2)]),
+        (40, [taken("T-1", after=0), reported("T-1", after=1), taken("T-1", after=61)]),
         (42, [call("POST", "/orders", 201, ORDER)]),
     ],
 )
@@ -279,6 +314,30 @@ def test_a_call_that_is_something_else_says_nothing_of_a_case(number: int, calls
 def test_a_size_is_a_size_in_any_spelling() -> None:
     assert found(5, call("POST", "/products", 201, varied("A", {"TAMANHO": "M"}))) == ""
     assert found(8, call("POST", "/products", 201, varied("A", {"Tensão": "220"}))) == ""
+
+
+def test_a_variation_announced_before_the_list_was_begun_is_an_order_of_a_variation() -> None:
+    assert found(18, call("POST", "/orders", 201, ORDER), taken("T-1", product_id="P")) == ""
+
+
+def test_an_older_order_of_the_same_sku_does_not_stand_for_the_one_just_made() -> None:
+    made = call("POST", "/orders", 201, ORDER)
+    assert found(16, made, taken("OLD-1", special_price=12), taken("T-1")) == ""
+
+
+def test_whoever_waits_as_told_after_a_refusal_gets_through() -> None:
+    hasty = [call("GET", "/products", 429, after=one / 10) for one in range(5)]
+    assert found(38, *hasty, call("GET", "/products", 200, after=1.4)) == ""
+
+
+def test_a_step_whose_turn_has_not_come_is_told_from_one_that_is_incomplete() -> None:
+    late = call("POST", STEP + "delivery", 422, {"status": "complete"}, subject="T-1")
+    assert found(34, taken("T-1"), late) == ""
+    approval = call("POST", STEP + "approval", 201, subject="T-1")
+    unpaid = call("POST", STEP + "invoice", 422, {"status": "order_invoiced"}, subject="T-1")
+    assert found(34, taken("T-1"), unpaid) == ""
+    assert found(34, taken("T-1"), approval, unpaid) is None
+    assert found(34, taken("T-1"), approval, taken("T-1", status="APPROVED"), unpaid) is None
 
 
 def test_a_wrong_call_does_not_stand_against_a_right_one_before_or_after() -> None:

@@ -271,7 +271,8 @@ class ApiCall(models.Model):
 
         NO_EMAIL = "no_email", _("without X-User-Email")
         NO_KEY = "no_key", _("without X-Api-Key")
-        MISMATCH = "mismatch", _("key and e-mail do not belong together")
+        WRONG_KEY = "wrong_key", _("wrong X-Api-Key")
+        WRONG_EMAIL = "wrong_email", _("wrong X-User-Email")
         NO_ACCOUNT_MANAGER = "no_account_manager", _("without X-Accountmanager-Key")
 
     seller = models.ForeignKey(

@@ -49,7 +49,7 @@ def identify(request: Request, email: str, secret: str) -> tuple[User, ApiKey]:
         .first()
     )
     if not key or not membership:
-        note_turned_away(request, TurnedAway.MISMATCH)
+        note_turned_away(request, TurnedAway.WRONG_EMAIL if key else TurnedAway.WRONG_KEY)
         # One sentence for a wrong key and a wrong e-mail: a stranger learns nothing from it.
         raise AuthenticationFailed(_("The headers X-User-Email and X-Api-Key do not belong together."))
     if key.seller.strict_account_manager and not request.headers.get("X-Accountmanager-Key", "").strip():

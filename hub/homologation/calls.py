@@ -148,5 +148,6 @@ def acknowledged(call: Call) -> list[str]:
 def reported(call: Call) -> list[str]:
     """The codes of the orders a call said it could not take: nobody holds them any more."""
     if call.is_done and call.asks("POST", "/queues/orders/failures"):
-        return [text(one.get("code")) for one in objects(call.sent, "failures")]
+        said = [*objects(call.sent, "failures"), *objects(call.sent, "items")]
+        return [text(one.get("code")) for one in said]
     return []

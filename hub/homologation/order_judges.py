@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -18,6 +18,7 @@ from hub.homologation.calls import (
     obj,
     objects,
     offered,
+    reported,
     text,
     wrong,
 )
@@ -29,6 +30,38 @@ _NUMBER = re.compile(r"\d+")
 DRAINED = 3
 """Orders that must have been taken and acknowledged before the queue is empty."""
 QUEUE_READS = (("GET", "/queues/orders"), ("POST", "/queues/orders/lease"))
+STANDARD_STATUSES = frozenset(
+    (
+        "book_product",
+        "payment_received",
+        "order_invoiced",
+        "order_shipped",
+        "complete",
+        "shipment_exception",
+        "order_canceled",
+        "waiting_payment",
+        "payment_overdue",
+    )
+)
+"""Codes every account has; whatever else it has is learned from its calls."""
+TURN = {
+    "approval": ("NEW", "APPROVED"),
+    "invoice": ("APPROVED", "INVOICED"),
+    "shipments": ("INVOICED", "SHIPPED", "SHIPMENT_EXCEPTION"),
+    "delivery": ("SHIPPED", "SHIPMENT_EXCEPTION", "DELIVERED"),
+    "shipment_exception": ("SHIPPED", "SHIPMENT_EXCEPTION"),
+    "cancel": ("NEW", "APPROVED", "INVOICED", "SHIPMENT_EXCEPTION", "CANCELED"),
+}
+"""The status types in which a step's turn has come."""
+REACHED = {
+    "approval": "APPROVED",
+    "invoice": "INVOICED",
+    "shipments": "SHIPPED",
+    "delivery": "DELIVERED",
+    "shipment_exception": "SHIPMENT_EXCEPTION",
+    "cancel": "CANCELED",
+}
+"""The status type a step leads to."""
 
 
 def sells(*, variation: bool, several: bool) -> Callable[[Sequence[Call]], Verdicts]:
@@ -104,6 +137,47 @@ def _number(value: Any) -> Any:
         return value
 
 
+def steps(calls: Sequence[Call]) -> Iterator[tuple[Call, bool]]:
+    """Each step of an order, and whether the status it names is one the account does not have."""
+    known = set(STANDARD_STATUSES)
+    for call in calls:
+        if call.asks("POST", "/statuses") and call.is_done:
+            known.add(text(call.body("status").get("code")))
+        if call.asks("GET", "/statuses") and isinstance(call.told, list):
+            known.update(text(obj(one).get("code")) for one in call.told)
+        if call.method == "POST" and call.endpoint.startswith(STEP):
+            yield call, bool(call.status_sent) and call.status_sent not in known
+
+
+def out_of_turn(calls: Sequence[Call]) -> Iterator[Call]:
+    """Each step refused because the order's status forbids it, not for what it says."""
+    every = dict(steps(calls))
+    is_at: dict[str, str] = {}
+    for call in calls:
+        for order in [*offered(call), *_orders_read(call)]:
+            is_at[text(order.get("code"))] = text(obj(order, "status").get("type"))
+        if call not in every:
+            continue
+        _before, name = call.endpoint.split(STEP)
+        if call.is_done:
+            is_at[call.subject] = REACHED.get(name, "")
+        elif call.status == 422 and not every[call] and is_at.get(call.subject) not in TURN.get(name, ()):
+            yield call
+
+
+def _orders_read(call: Call) -> list[dict[str, Any]]:
+    if call.status != 200:
+        return []
+    if call.asks("GET", "/orders"):
+        return objects(call.told, "orders")
+    return [obj(call.told)] if call.asks("GET", "/orders/{code}") else []
+
+
+def refused_on_purpose(calls: Sequence[Call]) -> set[Call]:
+    """The steps of cases 33 and 34, which are no failures of the others."""
+    return {call for call, is_unknown in steps(calls) if is_unknown} | set(out_of_turn(calls))
+
+
 def stepped(call: Call) -> Problem | None:
     """Complain of a step of an order that was not answered as this hub answers it."""
     return status_of(call, settings.HUB_STEP_STATUS[call.endpoint.removeprefix(STEP)])
@@ -112,6 +186,7 @@ def stepped(call: Call) -> Problem | None:
 def invoiced(calls: Sequence[Call]) -> Verdicts:
     """Approve, invoice, read: the order shows INVOICED and the key."""
     approved: set[str] = set()
+    on_purpose = refused_on_purpose(calls)
     keys: dict[str, tuple[Call, str]] = {}
     for call in calls:
         if call.asks("POST", STEP + "approval"):
@@ -119,7 +194,7 @@ def invoiced(calls: Sequence[Call]) -> Verdicts:
                 yield Verdict(call, problem)
             else:
                 approved.add(call.subject)
-        elif call.asks("POST", STEP + "invoice") and call.status != 422:
+        elif call.asks("POST", STEP + "invoice") and call not in on_purpose:
             key = text(obj(call.sent, "invoice").get("key"))
             if problem := stepped(call):
                 yield Verdict(call, problem)
@@ -145,10 +220,11 @@ def _shows_invoice(order: dict[str, Any], key: str) -> Problem | None:
 def shipped(calls: Sequence[Call]) -> Verdicts:
     """Hand over an invoiced order, with what the buyer follows it by."""
     invoices: set[str] = set()
+    on_purpose = refused_on_purpose(calls)
     for call in calls:
         if call.asks("POST", STEP + "invoice") and call.is_done:
             invoices.add(call.subject)
-        elif call.asks("POST", STEP + "shipments") and call.status != 422:
+        elif call.asks("POST", STEP + "shipments") and call not in on_purpose:
             track = obj(obj(call.sent, "shipment"), "track") or obj(call.sent, "track")
             problem = stepped(call)
             if not problem and not (text(track.get("code")) and text(track.get("carrier"))):
@@ -163,10 +239,11 @@ def step(name: str, *, behind: str = "") -> Callable[[Sequence[Call]], Verdicts]
 
     def judge(calls: Sequence[Call]) -> Verdicts:
         ready: set[str] = set()
+        on_purpose = refused_on_purpose(calls)
         for call in calls:
             if behind and call.asks("POST", STEP + behind) and call.is_done:
                 ready.add(call.subject)
-            elif call.asks("POST", STEP + name) and call.status != 422:  # those are cases 33 and 34
+            elif call.asks("POST", STEP + name) and call not in on_purpose:
                 problem = stepped(call)
                 if not problem and behind and call.subject not in ready:
                     problem = wrong(gettext_noop("The order was not reported as shipped before."))
@@ -186,6 +263,7 @@ def drained(calls: Sequence[Call]) -> Verdicts:
             if code in held:
                 held.discard(code)
                 done.add(code)
+        held -= set(reported(call))  # it rests, and is offered again
         is_empty = call.status == 204 or (call.status == 200 and call.method == "POST" and not offered(call))
         if (call.method, call.endpoint) in QUEUE_READS and is_empty and done:
             if held:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -25,7 +25,7 @@ from hub.homologation.calls import (
     wrong,
 )
 from hub.homologation.catalogue_judges import PRODUCT, status_of
-from hub.homologation.order_judges import QUEUE_READS, STEP
+from hub.homologation.order_judges import QUEUE_READS, out_of_turn, steps
 from hub.models import ApiCall
 
 BODIES = ("POST", "PUT", "PATCH")
@@ -38,38 +38,6 @@ CLOCK_SLACK = timedelta(milliseconds=50)
 NO_EMAIL, NO_KEY = "X-User-Email: –", "X-Api-Key: –"
 WRONG_EMAIL, WRONG_KEY = "X-User-Email: ≠", "X-Api-Key: ≠"
 """The four ways to be turned away that case 29 asks for: a header missing, a header wrong."""
-STANDARD_STATUSES = frozenset(
-    (
-        "book_product",
-        "payment_received",
-        "order_invoiced",
-        "order_shipped",
-        "complete",
-        "shipment_exception",
-        "order_canceled",
-        "waiting_payment",
-        "payment_overdue",
-    )
-)
-"""Codes every account has; whatever else it has is learned from its calls."""
-TURN = {
-    "approval": ("NEW", "APPROVED"),
-    "invoice": ("APPROVED", "INVOICED"),
-    "shipments": ("INVOICED", "SHIPPED", "SHIPMENT_EXCEPTION"),
-    "delivery": ("SHIPPED", "SHIPMENT_EXCEPTION", "DELIVERED"),
-    "shipment_exception": ("SHIPPED", "SHIPMENT_EXCEPTION"),
-    "cancel": ("NEW", "APPROVED", "INVOICED", "SHIPMENT_EXCEPTION", "CANCELED"),
-}
-"""The status types in which a step's turn has come."""
-REACHED = {
-    "approval": "APPROVED",
-    "invoice": "INVOICED",
-    "shipments": "SHIPPED",
-    "delivery": "DELIVERED",
-    "shipment_exception": "SHIPMENT_EXCEPTION",
-    "cancel": "CANCELED",
-}
-"""The status type a step leads to."""
 
 
 def _lacked(row: ApiCall) -> str:
@@ -79,9 +47,10 @@ def _lacked(row: ApiCall) -> str:
             return NO_EMAIL
         case ApiCall.TurnedAway.NO_KEY:
             return NO_KEY
-        case ApiCall.TurnedAway.MISMATCH:
-            # The prefix of a key nobody owns is not written down.
-            return WRONG_EMAIL if row.key_prefix else WRONG_KEY
+        case ApiCall.TurnedAway.WRONG_EMAIL:
+            return WRONG_EMAIL
+        case ApiCall.TurnedAway.WRONG_KEY:
+            return WRONG_KEY
     return ""
 
 
@@ -126,47 +95,17 @@ def incomplete(calls: Sequence[Call]) -> Verdicts:
             yield Verdict(call, problem)
 
 
-def _steps(calls: Sequence[Call]) -> Iterator[tuple[Call, bool]]:
-    """Each step of an order, and whether the status it names is one the account does not have."""
-    known = set(STANDARD_STATUSES)
-    for call in calls:
-        if call.asks("POST", "/statuses") and call.is_done:
-            known.add(text(call.body("status").get("code")))
-        if call.asks("GET", "/statuses") and isinstance(call.told, list):
-            known.update(text(obj(one).get("code")) for one in call.told)
-        if call.method == "POST" and call.endpoint.startswith(STEP):
-            yield call, bool(call.status_sent) and call.status_sent not in known
-
-
 def unknown_status(calls: Sequence[Call]) -> Verdicts:
     """A step with a status the account does not have is answered with 422."""
-    for call, is_unknown in _steps(calls):
+    for call, is_unknown in steps(calls):
         if is_unknown:
             yield Verdict(call, status_of(call, 422))
 
 
 def bad_transition(calls: Sequence[Call]) -> Verdicts:
     """A step the order's status forbids is answered with 422; one refused for its content is not meant."""
-    steps = dict(_steps(calls))
-    is_at: dict[str, str] = {}
-    for call in calls:
-        for order in [*offered(call), *_orders_read(call)]:
-            is_at[text(order.get("code"))] = text(obj(order, "status").get("type"))
-        if call not in steps:
-            continue
-        _before, name = call.endpoint.split(STEP)
-        if call.is_done:
-            is_at[call.subject] = REACHED.get(name, "")
-        elif call.status == 422 and not steps[call] and is_at.get(call.subject) not in TURN.get(name, ()):
-            yield Verdict(call)
-
-
-def _orders_read(call: Call) -> list[dict[str, Any]]:
-    if call.status != 200:
-        return []
-    if call.asks("GET", "/orders"):
-        return objects(call.told, "orders")
-    return [obj(call.told)] if call.asks("GET", "/orders/{code}") else []
+    for call in out_of_turn(calls):
+        yield Verdict(call)
 
 
 def _whole(value: str, default: int) -> int:

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='apicall',
             name='turned_away',
-            field=models.CharField(blank=True, choices=[('no_email', 'without X-User-Email'), ('no_key', 'without X-Api-Key'), ('mismatch', 'key and e-mail do not belong together'), ('no_account_manager', 'without X-Accountmanager-Key')], db_default='', default='', max_length=20, verbose_name='turned away'),
+            field=models.CharField(blank=True, choices=[('no_email', 'without X-User-Email'), ('no_key', 'without X-Api-Key'), ('wrong_key', 'wrong X-Api-Key'), ('wrong_email', 'wrong X-User-Email'), ('no_account_manager', 'without X-Accountmanager-Key')], db_default='', default='', max_length=20, verbose_name='turned away'),
         ),
         migrations.CreateModel(
             name='Homologation',

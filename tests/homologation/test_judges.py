@@ -350,12 +350,37 @@ def test_each_of_the_four_ways_to_be_turned_away_is_asked_for() -> None:
     ways = [
         call("GET", "/products", 401, turned_away="no_email"),
         call("GET", "/products", 401, turned_away="no_key"),
-        call("GET", "/products", 401, turned_away="mismatch"),
-        call("GET", "/products", 401, turned_away="mismatch", key_prefix=""),
+        call("GET", "/products", 401, turned_away="wrong_email"),
+        call("GET", "/products", 401, turned_away="wrong_key", key_prefix=""),
     ]
     for left_out in ways:
         assert "Still to come" in (found(29, *(one for one in ways if one is not left_out)) or "")
     assert found(29, *ways) == ""
+
+
+def test_the_own_key_with_another_end_is_a_wrong_key() -> None:
+    key = call("GET", "/products", 401, turned_away="wrong_key")
+    assert "X-User-Email: ≠" in (found(29, key) or "")
+    assert "X-Api-Key: ≠" not in (found(29, key) or "")
+
+
+def test_an_order_that_could_not_be_taken_does_not_keep_the_queue_from_being_empty() -> None:
+    leased = call("POST", "/queues/orders/lease", 200, {}, {"orders": [{"code": f"T-{n}"} for n in range(4)]})
+    failed = call("POST", "/queues/orders/failures", 200, {"failures": [{"code": "T-3", "reason": "?"}]})
+    done = [acknowledged(f"T-{number}") for number in range(3)]
+    assert found(25, leased, failed, *done, call("GET", "/queues/orders", 204)) == ""
+
+
+def test_a_step_refused_for_what_it_says_is_told_and_one_refused_on_purpose_is_not() -> None:
+    order = {"code": "T-1", "items": [], "status": {"type": "APPROVED"}}
+    read = call("GET", "/orders/{code}", 200, told=order, subject="T-1")
+    body, said = {"invoice": {"key": "1"}}, {"error": "A chave é inválida"}
+    assert "A chave é inválida" in (
+        found(20, read, call("POST", STEP + "invoice", 422, body, said, subject="T-1")) or ""
+    )
+    early = call("POST", STEP + "delivery", 422, {}, {"error": "cedo"}, subject="T-1")
+    assert found(22, read, early) is None
+    assert found(34, read, early) == ""
 
 
 def test_a_queue_drained_by_lease_counts() -> None:

@@ -276,8 +276,8 @@ def test_the_database_holds_one_open_list_a_seller_and_known_cases_only(begun: H
     [
         ({"X-User-Email": ""}, "no_email"),
         ({"X-Api-Key": ""}, "no_key"),
-        ({"X-User-Email": "x@example.com"}, "mismatch"),
-        ({"X-Api-Key": "nobody-has-this"}, "mismatch"),
+        ({"X-User-Email": "x@example.com"}, "wrong_email"),
+        ({"X-Api-Key": "nobody-has-this"}, "wrong_key"),
         ({"X-Accountmanager-Key": ""}, "no_account_manager"),
     ],
 )

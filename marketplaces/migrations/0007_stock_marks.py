@@ -147,38 +147,54 @@ _MARKED = """
 # A figure accounts for every order the ERP acknowledged before, and, by as much as it fell, for the orders
 # the ERP has in its hands, oldest first. Orders canceled meanwhile use up their part of the fall. Holds
 # that move mark by themselves.
+#
+# PostgreSQL keeps the plan of the first call, which may be a bulk call's: every look at the holds is written
+# so that only their indexes serve it, and its cost stays with what changed.
 VARIATIONS = f"""
 CREATE OR REPLACE FUNCTION marketplaces_mark_variations() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     woken_lanes bigint;
-    holds boolean := EXISTS (
-        SELECT FROM marketplaces_hold
-        WHERE seller_id IN (SELECT DISTINCT seller_id FROM new_rows) AND (held > 0 OR given > accounted)
-    );
-    accounted_for bigint[] := '{{}}';
+    of_seller bigint;
+    holds boolean := false;
+    acknowledged bigint[];
+    in_hand bigint[];
+    moved bigint[] := '{{}}';
 BEGIN
+    FOR of_seller IN SELECT DISTINCT seller_id FROM new_rows LOOP
+        holds := holds OR of_seller = (
+            SELECT h.seller_id FROM marketplaces_hold h
+            WHERE (h.held > 0 OR h.given > h.accounted) AND h.seller_id >= of_seller
+            ORDER BY h.seller_id LIMIT 1
+        );
+    END LOOP;
     IF holds THEN
         WITH told AS MATERIALIZED (
             SELECT n.id, o.qty - n.qty AS fall FROM new_rows n JOIN old_rows o USING (id)
             WHERE n.qty <> o.qty OR (o.figure_awaited AND NOT n.figure_awaited)
         ), waiting AS MATERIALIZED (
-            SELECT h.id, told.fall, h.held AS held_before, h.taken > h.accounted AS is_taken,
+            SELECT h.id, told.id AS variation_id, told.fall, h.taken > h.accounted AS is_taken,
+                   h.held > greatest(0, h.quantity - greatest(
+                       CASE WHEN h.taken > h.accounted THEN h.taken ELSE h.given END, h.released)) AS moves,
                    sum(h.given - h.accounted)
-                   OVER (PARTITION BY h.variation_id ORDER BY h.taken <= h.accounted, h.id) AS units
-            FROM told JOIN marketplaces_hold h ON h.variation_id = told.id AND h.given > h.accounted
-        ), settled AS (
-            UPDATE marketplaces_hold h
-            SET accounted = CASE WHEN w.is_taken THEN h.taken ELSE h.given END,
-                accounted_at = clock_timestamp()
-            FROM waiting w WHERE h.id = w.id AND (w.is_taken OR w.units <= w.fall)
-            RETURNING h.variation_id, w.held_before <> h.held AS is_marked
+                   OVER (PARTITION BY told.id ORDER BY h.taken <= h.accounted, h.id) AS units
+            FROM told CROSS JOIN LATERAL (
+                SELECT * FROM marketplaces_hold
+                WHERE variation_id = told.id AND given > accounted OFFSET 0
+            ) h
         )
-        SELECT coalesce(array_agg(variation_id) FILTER (WHERE is_marked), '{{}}') INTO accounted_for
-        FROM settled;
+        SELECT array_agg(id) FILTER (WHERE is_taken),
+               array_agg(id) FILTER (WHERE NOT is_taken),
+               coalesce(array_agg(variation_id) FILTER (WHERE moves), '{{}}')
+        INTO acknowledged, in_hand, moved
+        FROM waiting WHERE is_taken OR units <= fall;
+        UPDATE marketplaces_hold SET accounted = taken, accounted_at = clock_timestamp()
+        WHERE id = ANY(acknowledged);
+        UPDATE marketplaces_hold SET accounted = given, accounted_at = clock_timestamp()
+        WHERE id = ANY(in_hand);
     END IF;
     WITH changed AS MATERIALIZED (
         SELECT n.id AS variation_id,
-               n.qty IS DISTINCT FROM o.qty AND n.id <> ALL(accounted_for) AS stock,
+               n.qty IS DISTINCT FROM o.qty AND n.id <> ALL(moved) AS stock,
                (n.price, n.promotional_price) IS DISTINCT FROM (o.price, o.promotional_price) AS price,
                (n.product_id, n.sku, n.ean, n.weight, n.height, n.width, n.length, n.crossdocking,
                 n.images, n.specifications)

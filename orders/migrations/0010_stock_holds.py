@@ -53,7 +53,7 @@ CREATE FUNCTION orders_hold_items() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM orders_hold(array(
         SELECT DISTINCT c.order_id FROM changed_rows c
-        WHERE EXISTS (SELECT FROM orders_orderitem i WHERE i.order_id = c.order_id)
+        WHERE TG_OP <> 'DELETE' OR (SELECT true FROM orders_orderitem i WHERE i.order_id = c.order_id LIMIT 1)
     ));
     RETURN NULL;
 END $$;

@@ -38,8 +38,8 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='since')),
             ],
             options={
-                'verbose_name': 'held stock',
-                'verbose_name_plural': 'held stock',
+                'verbose_name': 'hold',
+                'verbose_name_plural': 'holds',
                 'ordering': ('-id',),
             },
         ),

@@ -71,8 +71,8 @@ class Hold(models.Model):
     created_at = models.DateTimeField(_("since"), default=timezone.now)
 
     class Meta:
-        verbose_name = _("held stock")
-        verbose_name_plural = _("held stock")
+        verbose_name = _("hold")
+        verbose_name_plural = _("holds")
         ordering = ("-id",)
         constraints = [
             # Also the deletion of a variation, which takes its holds along.

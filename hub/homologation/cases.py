@@ -35,6 +35,8 @@ class Group:
 
     title: Any
     cases: tuple[Case, ...]
+    note: Any = ""
+    """What holds for all of them."""
 
 
 _VARIED = catalogue.every_variation_tells
@@ -153,6 +155,7 @@ GROUPS: tuple[Group, ...] = (
                 catalogue.deletion,
             ),
         ),
+        _("Every product comes with a photo and a category."),
     ),
     Group(
         _("Orders"),

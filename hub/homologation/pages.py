@@ -65,7 +65,7 @@ def _live(homologation: Homologation) -> dict[str, Any]:
     return {
         "homologation": homologation,
         "groups": [
-            (group.title, [_shown(case, known.get(case.number)) for case in group.cases]) for group in GROUPS
+            (group, [_shown(case, known.get(case.number)) for case in group.cases]) for group in GROUPS
         ],
         "passed": passed,
         "unused": unused,

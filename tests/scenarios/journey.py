@@ -26,6 +26,8 @@ CATEGORY_MAP: dict[str, str] = json.loads(
 )
 """The seller's category code -> the leaf a person would choose for it."""
 FACETS = ("content", "price", "stock")
+HELD_AT_MOST = 100
+"""Shoppers buy fewer units of one SKU between two quantities of the ERP."""
 ON_ITS_WAY = "('waiting', 'processing', 'cataloguing')"
 
 
@@ -199,8 +201,11 @@ class Journey:
         return [sku for (sku,) in self.rows(query, self.connection_id)]
 
     def change_values(self, skus: Iterable[str], number: int) -> None:
-        """The ERP sends a new price and a new stock for some SKUs; no value is ever used twice."""
-        stock = [{"sku": sku, "qty": 1000 + number} for sku in skus]
+        """The ERP sends a new price and a new stock for some SKUs; no value is ever used twice.
+
+        Quantities are further apart than shoppers ever buy: what orders hold of one is told from the next.
+        """
+        stock = [{"sku": sku, "qty": 1000 + HELD_AT_MOST * number} for sku in skus]
         prices = [{"sku": sku, "price": 1500 + number, "promotional_price": 1000 + number} for sku in skus]
         for item in stock:
             self.wanted[item["sku"], "stock"].append(str(item["qty"]))
@@ -216,6 +221,11 @@ class Journey:
         self.market._api.need("POST", "/faults", fault)
 
     # --- orders --------------------------------------------------------------------------------
+
+    def in_the_queue(self) -> int:
+        """Orders the ERP has not acknowledged, whether it holds them or not."""
+        found = self.product.api(self.seller["headers"]).need("GET", "/queues/orders/summary")
+        return int(found["waiting"]) + int(found["hidden"])
 
     def unfinished_orders(self) -> list[str]:
         """Orders at the marketplace that are not on their way to the shopper yet."""
@@ -282,9 +292,9 @@ class Journey:
             key = entry["sku"], entry["kind"]
             heard[key].append(f"{entry['value']} ({entry['origin']}, {entry['at']:.3f})")
             # What shoppers took out is not told by the hub; what came with the publication has no number.
-            if entry["origin"] == "purchase" or entry["value"] not in self.wanted[key]:
+            place = None if entry["origin"] == "purchase" else self._place(key, entry["value"])
+            if place is None:
                 continue
-            place = self.wanted[key].index(entry["value"])
             if place < newest.get(key, -1):
                 found.append(
                     f"{entry['sku']}: {entry['kind']} {entry['value']} after a newer one: {heard[key]}"
@@ -292,6 +302,13 @@ class Journey:
             newest[key] = max(place, newest.get(key, -1))
         assert {kind for _sku, kind in newest} == {"price", "stock"}, "nothing was compared"
         return found
+
+    def _place(self, key: tuple[str, str], value: str) -> int | None:
+        """Which of the ERP's values is published here; a quantity may be less what orders hold."""
+        for place, wanted in enumerate(self.wanted[key]):
+            if value == wanted or (key[1] == "stock" and 0 <= int(wanted) - int(value) < HELD_AT_MOST):
+                return place
+        return None
 
 
 class Shoppers(Helper):

@@ -62,12 +62,16 @@ def test_every_process_may_be_killed_at_any_moment(seed: int) -> None:
             assert set(killer.kills) == set(TARGETS)
 
             began = time.monotonic()
-            # The ERP's last word after the last sale, as every ERP does: what is left on its shelves.
+
+            def left() -> float:
+                return max(CONVERGENCE_SECONDS - (time.monotonic() - began), 1)
+
+            journey.wait_until(lambda: not journey.unfinished_orders(), left(), "every order shipped")
+            journey.wait_until(lambda: not journey.in_the_queue(), left(), "every order acknowledged")
+            # The ERP's last word after it took the last sale, as every ERP does: what is left on its shelves.
             number += 1
             journey.change_values(journey.connected_skus(), number)
-            journey.wait_until(lambda: not journey.on_their_way(), CONVERGENCE_SECONDS, "every state final")
-            left = CONVERGENCE_SECONDS - (time.monotonic() - began)
-            journey.wait_until(lambda: not journey.unfinished_orders(), max(left, 1), "every order shipped")
+            journey.wait_until(lambda: not journey.on_their_way(), left(), "every state final")
             print(f"converged {time.monotonic() - began:.1f} s after the last kill")
 
         assert set(journey.states()) <= FINAL_STATES, journey.states()

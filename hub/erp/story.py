@@ -29,7 +29,7 @@ T = TypeVar("T")
 ACCOUNT = "Sandbox"
 LOAD_SECONDS = 90
 """Enough for a lease of a killed worker to run out."""
-CHECK_SECONDS = 120
+CHECK_SECONDS = 45
 SYNC_SECONDS = 15
 QUEUE_SECONDS = 45
 CHANGES = 60

@@ -33,7 +33,7 @@ from marketplaces.contract import (
     Verdict,
     WithdrawItem,
 )
-from marketplaces.desired import Draft, Translator
+from marketplaces.desired import Draft, Schemas, Translator
 from marketplaces.engine import Turn
 from marketplaces.ledger import Due, Row
 from marketplaces.models import Issue as StoredIssue
@@ -57,17 +57,23 @@ class _PacedSchemas:
 
 
 def run_content(turn: Turn) -> timedelta:
-    """Send, withdraw and re-check due listings until the slice is over or nothing is due."""
+    """Send, withdraw and re-check due listings until the slice is over or nothing is due.
+
+    What the seller decided (switches, mapping, price rules) is read after what is due, in every batch: a
+    decision that made a row due is then never older than the row.
+    """
     adapter = turn.adapter
     if not isinstance(adapter, ContentPublisher):
         return timedelta(hours=1)
     source = _PacedSchemas(turn, adapter) if isinstance(adapter, TaxonomySource) else None
-    translator = Translator(turn.connection, source)
+    schemas: Schemas = {}
     size = turn.connection.marketplace.description.batch.content
     while turn.has_time():
         taken = ledger.take_due(turn.connection.pk, Facet.CONTENT, size)
         if not taken:
             break
+        turn.connection.refresh_from_db(fields=["sync_content", "auto_reconnect"])
+        translator = Translator(turn.connection, source, schemas)
         turn.record.causes = {due.sku: due.cause for due in taken}
         states.start_loads(due.load_id for due in taken)
         to_withdraw = [due for due in taken if _is_to_withdraw(due)]
@@ -336,7 +342,7 @@ def follow_up(turn: Turn, moves: Sequence[Move]) -> None:
     """After listings changed state: price and stock of the new ones go live, cataloguing is watched."""
     live = [one.listing_id for one in moves if one.state in ON_SALE]
     if live:
-        ledger.go_live(live, content_follows=turn.connection.sync_content)
+        ledger.go_live(turn.connection, live)
     if any(one.state == State.CATALOGUING for one in moves):
         Lane.objects.filter(
             connection=turn.connection, kind=Lane.Kind.OBSERVE, run_at__gt=timezone.now()

@@ -87,27 +87,36 @@ class Draft:
     issues: tuple[Issue, ...]
 
 
+Schemas = dict[int, CategorySchema | None]
+"""Schemas read already, by our id of the marketplace's category; None where ours is not known."""
+
+
 class Translator:
     """One connection's mapping, read once and used for many variations.
 
     `source` lets it ask the marketplace for a schema it has never read; without it such a category
-    cannot be checked and counts as passing.
+    cannot be checked and counts as passing. `schemas` are shared by translators that follow each other.
     """
 
-    def __init__(self, connection: Connection, source: taxonomy.SchemaSource | None = None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        source: taxonomy.SchemaSource | None = None,
+        schemas: Schemas | None = None,
+    ) -> None:
         self._connection = connection
         self._source = source
         self._categories = {
             row.category.code: row.remote_category
-            for row in CategoryMap.objects.filter(
-                seller_id=connection.seller_id, connection=connection
-            ).select_related("category", "remote_category")
+            for row in CategoryMap.objects.filter(seller_id=connection.seller_id, connection=connection)
+            .select_related("category", "remote_category")
+            .defer("remote_category__schema")
         }
         self._maps: dict[tuple[int, str], AttributeMap] = {
             (row.remote_category_id, row.attribute_id): row
             for row in AttributeMap.objects.filter(seller_id=connection.seller_id, connection=connection)
         }
-        self._schemas: dict[int, CategorySchema | None] = {}
+        self._schemas: Schemas = {} if schemas is None else schemas
         self._rules = price_rules.current(connection.pk)[1]
         self._names: dict[str, str] | None = None
 

@@ -18,7 +18,7 @@ from django.db import connection as database
 from hub.transactions import begin_again
 from marketplaces import lag, passages
 from marketplaces.contract import Facet
-from marketplaces.models import Submission
+from marketplaces.models import Connection, Submission
 
 BLOCKS_AFTER = 3
 """Equal failures in a row after which a row waits for its data to change."""
@@ -313,13 +313,17 @@ def release(submission: Submission) -> None:
 
 
 @begin_again
-def go_live(listing_ids: Sequence[int], *, content_follows: bool) -> None:
-    """The listings are on sale: price and stock follow the catalogue from now on, starting at once."""
-    values: list[Any] = [content_follows, SOON, sorted(listing_ids)]
+def go_live(connection: Connection, listing_ids: Sequence[int]) -> None:
+    """The listings are on sale: price and stock follow the catalogue from now on, starting at once.
+
+    Whether content follows is asked under a lock: somebody may be turning that switch this moment.
+    """
+    values: list[Any] = [connection.pk, SOON, sorted(listing_ids)]
     with database.cursor() as cursor:
         cursor.execute(
             "UPDATE marketplaces_sync SET "
-            "follows = frozen_at IS NULL AND CASE WHEN facet = 'content' THEN %s ELSE true END, "
+            "follows = frozen_at IS NULL AND CASE WHEN facet = 'content' THEN "
+            "(SELECT sync_content FROM marketplaces_connection WHERE id = %s FOR SHARE) ELSE true END, "
             "due_at = CASE WHEN facet = 'content' OR frozen_at IS NOT NULL THEN due_at "
             "WHEN wanted_version > greatest(confirmed_version, refused_version) THEN now() ELSE due_at END, "
             "look_at = CASE WHEN facet = 'stock' THEN now() + %s END "

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db import IntegrityError, transaction
 from django.db import connection as database
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -178,14 +178,17 @@ def _let_content_follow(connection: Connection) -> None:
 
 
 def _let_the_corrected_go(connection: Connection) -> None:
-    """Have what was corrected before the switch was turned on looked at, and so reconnected."""
+    """Have what was corrected before the switch was turned on looked at, and so reconnected.
+
+    As a new version: a worker that is looking just now, and knows the switch as off, must not settle it.
+    """
     Sync.objects.filter(
         connection=connection,
         facet=Facet.CONTENT.value,
         follows=True,
         listing__state=Listing.State.ERROR,
         listing__corrected_at__isnull=False,
-    ).update(due_at=timezone.now(), failures=0)
+    ).update(wanted_version=F("wanted_version") + 1, due_at=timezone.now(), failures=0)
 
 
 # --- loads ------------------------------------------------------------------------------------

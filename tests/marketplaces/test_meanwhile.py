@@ -1,0 +1,116 @@
+"""What a seller decides while a worker is in the middle of a lane is not lost."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connection as database
+
+from marketplaces import engine, mapping, services
+from marketplaces.models import Lane, Listing, RemoteCategory
+from tests import make
+from tests.marketplaces.shop import PANS, Shop, change_product
+
+pytestmark = pytest.mark.django_db(transaction=True)
+TAKING = "s.due_at <= now()"
+GOING_LIVE = "look_at = CASE WHEN facet = 'stock'"
+
+
+@contextlib.contextmanager
+def meanwhile(statement: str, do: Callable[[], object], *, before: bool = False) -> Iterator[None]:
+    """Somebody else does something just after (or before) the first statement that has these words."""
+    done = False
+
+    def elsewhere() -> None:
+        try:
+            do()
+        finally:
+            database.close()
+
+    def interrupt() -> None:
+        nonlocal done
+        done = True
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(elsewhere).result(timeout=10)
+
+    def watch(execute: Any, sql: str, *more: Any) -> Any:
+        due = not done and statement in sql
+        if due and before:
+            interrupt()
+        answer = execute(sql, *more)
+        if due and not before:
+            interrupt()
+        return answer
+
+    with database.execute_wrapper(watch):
+        yield
+    assert done, f"no statement with “{statement}”"
+
+
+def run_content(shop: Shop) -> None:
+    """One worker takes the content lane for one slice."""
+    assert engine.run(Lane.objects.get(connection=shop.connection, kind=Lane.Kind.CONTENT).pk)
+
+
+def test_a_category_mapped_while_listings_are_checked_counts_as_corrected(shop: Shop) -> None:
+    drums = make.make_category(shop.seller, "CAJON", "Instrumentos > Cajón")
+    variation = shop.sell("CAJ-1", category_codes=[drums.code])
+    shop.connect()
+    assert [issue.kind for issue in shop.issues("CAJ-1")] == ["category_unmapped"]
+    remote = RemoteCategory.objects.get(marketplace=shop.connection.marketplace, remote_id=PANS)
+
+    change_product(variation, brand="Batuke")
+    with meanwhile(TAKING, lambda: mapping.map_categories(shop.connection, {drums.pk: remote.pk})):
+        run_content(shop)
+    shop.settle()
+
+    assert shop.issues("CAJ-1") == []
+    assert shop.listing("CAJ-1").corrected_at is not None
+
+
+def test_content_asked_to_follow_while_the_lane_runs_follows(shop: Shop) -> None:
+    first, second = shop.sell("PAN-1"), shop.sell("PAN-2")
+    shop.connect()
+    change_product(second, name="Panela de pressão com nome novo")
+    variation = shop.sell("PAN-3", brand="")
+    shop.connect("PAN-3")
+    assert shop.listing("PAN-3").state == Listing.State.ERROR
+
+    change_product(variation, brand="Panex")
+    with meanwhile(TAKING, lambda: services.set_switches(connection=shop.connection, sync_content=True)):
+        run_content(shop)
+    shop.settle()
+
+    assert shop.shown("PAN-2")["title"] == "Panela de pressão com nome novo"
+    assert shop.shown("PAN-1")["title"] == first.product.name
+
+
+def test_a_listing_that_goes_live_while_content_is_asked_to_follow_follows(shop: Shop) -> None:
+    variation = shop.sell("PAN-1")
+    connection = type(shop.connection).objects.get(pk=shop.connection.pk)
+
+    with meanwhile(
+        GOING_LIVE, lambda: services.set_switches(connection=connection, sync_content=True), before=True
+    ):
+        shop.connect()
+    change_product(variation, name="Panela de pressão com nome novo")
+    shop.settle()
+
+    assert shop.shown("PAN-1")["title"] == "Panela de pressão com nome novo"
+
+
+def test_the_corrected_go_when_the_switch_comes_while_they_are_checked(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", brand="")
+    shop.connect()
+    change_product(variation, brand="Panex")
+    shop.settle()
+    change_product(variation, description=variation.product.description + "Acompanha manual.")
+
+    with meanwhile(TAKING, lambda: services.set_switches(connection=shop.connection, auto_reconnect=True)):
+        run_content(shop)
+
+    assert shop.sync("PAN-1", "content").due_at is not None

@@ -25,16 +25,17 @@ BOUNDS = (
 
 _ARRAY = "ARRAY[" + ", ".join(map(str, BOUNDS)) + "]::float8[]"
 
-# The end of a statement whose `ended` holds what was just confirmed. Counted is what the catalogue (or, for
-# content, a load) asked for and what was really sent; a healed or repeated value came in long before, and a
-# step is not yet what was asked for.
+# The end of a statement whose `ended` holds what was just confirmed. Counted is what the catalogue, an order
+# or the seller's settings (or, for content, a load) asked for and what was really sent; a healed or repeated
+# value came in long before, and a step is not yet what was asked for.
 RECORD = f"""INSERT INTO marketplaces_lag AS old (connection_id, facet, hour, bucket, samples, longest)
 SELECT t.connection_id, t.facet, date_trunc('hour', now(), 'UTC'),
     width_bucket(t.seconds, {_ARRAY}), count(*), max(t.seconds)
 FROM (
     SELECT e.*, greatest(0, extract(epoch FROM clock_timestamp() - e.received_at))::float8 AS seconds
     FROM ended e WHERE e.was_sent AND NOT e.was_step AND e.received_at IS NOT NULL AND e.version > e.confirmed
-        AND (e.why = '' OR e.facet = 'content' AND starts_with(e.why, 'load:'))
+        AND (e.why IN ('', 'order', 'buffer', 'category')
+             OR e.facet = 'content' AND starts_with(e.why, 'load:'))
 ) t GROUP BY 1, 2, 3, 4 ORDER BY 4
 ON CONFLICT (connection_id, facet, hour, bucket) DO UPDATE
     SET samples = old.samples + excluded.samples, longest = greatest(old.longest, excluded.longest)"""  # noqa: S608 - constants

@@ -95,6 +95,9 @@ FACETS: Mapping[str, Any] = {
 
 WHY: Mapping[str, Any] = {
     "": _("the data changed here"),
+    "order": _("an order holds units or lets them go"),
+    "buffer": _("stock settings of this account"),
+    "category": _("moved to a category with another price rule"),
     "heal": _("healed after the read-back"),
     "again": _("sent again on request"),
     "approved": _("approved by a person"),

@@ -63,9 +63,10 @@ DIFFERENCES = [*Sync.Drift.values, GONE]
 WHY = {
     **TEXT,
     "description": (
-        "What asked for it: `catalogue` (the ERP's data, a sale, a buffer), `load:<number>`, "
-        "`rules:<version>` (the price rules), `approved` (a held price), `heal` (a difference), `again` "
-        "(sent once more on request), `unfrozen`."
+        "What asked for it: `catalogue` (the ERP's data), `order` (one that holds units or lets them go), "
+        "`buffer` (the account's stock settings), `load:<number>`, `rules:<version>` (the price rules), "
+        "`category` (moved to one with another rule), `approved` (a held price), `heal` (a difference), "
+        "`again` (sent once more on request), `unfrozen`."
     ),
 }
 _STATES = ("frozen", "due", "sent", "confirmed", "refused", "waits_for_reconnect", "off")

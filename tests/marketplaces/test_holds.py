@@ -14,7 +14,7 @@ from catalog import services as catalogue
 from catalog.models import Product, Variation
 from marketplaces import drift, engine, ledger, mapping, services, stock
 from marketplaces.contract import Facet, OrderStatus
-from marketplaces.models import Connection, Exchange, Hold, Lane, Load, RemoteCategory, Sync
+from marketplaces.models import Connection, Exchange, Hold, Lane, Load, Passage, RemoteCategory, Sync
 from marketplaces.simulators.sandbox import SandboxSimulator
 from orders import queue
 from orders import services as ordering
@@ -115,6 +115,17 @@ def test_the_account_that_sold_is_not_sent_what_it_took_off_by_itself(two: TwoAc
     assert Exchange.objects.filter(lane="stock", connection=two.here.connection).count() == sent
     sync = two.here.sync(SKU, "stock")
     assert (sync.confirmed_value, sync.wanted_version) == ("8", sync.confirmed_version)
+
+
+def test_the_history_tells_an_order_from_the_erps_figure_and_from_a_buffer(two: TwoAccounts) -> None:
+    code = two.buy(two.here, 2)
+    two.erp_takes(code)
+    two.erp_says(7)
+    Connection.objects.filter(pk=two.there.connection.pk).update(stock_reserve=1)
+    two.settle()
+
+    kept = Passage.objects.filter(listing=two.there.listing(SKU), facet="stock").order_by("settled_at")
+    assert [(one.value, one.why) for one in kept][1:] == [("8", "order"), ("7", ""), ("6", "buffer")]
 
 
 def test_an_account_sent_a_quantity_after_the_sale_is_sent_the_lower_one(two: TwoAccounts) -> None:

@@ -17,7 +17,7 @@ from catalog.models import Product
 from hub.models import User
 from marketplaces import engine as lanes
 from marketplaces import held, price_rules, services
-from marketplaces.models import Connection, HeldPrice, Lane, Listing, Load, PriceRules, Sync
+from marketplaces.models import Connection, HeldPrice, Lane, Listing, Load, Passage, PriceRules, Sync
 from marketplaces.pricing import Ending, Offer, Rule, Rules
 from marketplaces.simulators.sandbox import SandboxSimulator
 from tests import engine, make
@@ -136,6 +136,8 @@ def test_a_product_that_moves_to_a_category_with_a_rule_gets_its_price(shop: Sho
     change_product(variation, category_codes=["PANELAS"])
     shop.settle()
     assert shown(shop, "PAN-1")[0] == "100.00"
+    kept = Passage.objects.filter(facet="price").order_by("settled_at").values_list("why", flat=True)
+    assert list(kept)[-2:] == ["category", "category"]
 
 
 def test_moving_between_categories_sends_nothing_where_no_rule_looks_at_them(shop: Shop) -> None:

@@ -58,6 +58,7 @@ CONNECTION: dict[str, Any] = {
         "accept": True,
         "content": False,
         "reconnect": False,
+        "heal": True,
     },
     "stock": {"hold": True, "reserve": 0, "percentage": 100, "most": None},
     "listings": COUNTS,

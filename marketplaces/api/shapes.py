@@ -21,6 +21,7 @@ SWITCHES = {
     "accept": "accept_orders",
     "content": "sync_content",
     "reconnect": "auto_reconnect",
+    "heal": "auto_heal",
 }
 """What follows by itself on a connection: the API's word, and its column."""
 

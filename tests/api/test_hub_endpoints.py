@@ -199,9 +199,12 @@ def test_a_check_says_what_a_connection_would_say_and_sends_nothing(shop: Shop, 
 
 
 def test_a_connection_is_paused_and_its_switches_turned(shop: Shop, erp: Erp) -> None:
-    changed = erp.put("/connections/Sandbox", {"connection": {"paused": True, "sync": {"stock": False}}})
+    changed = erp.put(
+        "/connections/Sandbox", {"connection": {"paused": True, "sync": {"stock": False, "heal": False}}}
+    )
     assert changed.status_code == 200, changed.text
     assert (changed.json()["status"], changed.json()["sync"]["stock"]) == ("paused", False)
+    assert changed.json()["sync"]["heal"] is False
     assert changed.json()["sync"]["price"] is True, "what is not sent stays"
     assert erp.get("/connections/Sandbox").json() == changed.json()
     again = erp.put("/connections/Sandbox", {"paused": False}).json()

@@ -117,10 +117,13 @@ def database() -> dict[str, Any]:
     return dict(localpg.ensure(localpg.default_root(HUB_DATA)))
 
 
+_database = database()
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
-        **database(),
+        **_database,
+        # hub.statements: what runs with every call is planned once per connection.
+        "OPTIONS": {"prepare_threshold": 1, **_database.get("OPTIONS", {})},
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
     }

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
-from hub.statements import Reading
+from hub import statements
+from hub.statements import Columns, Reading
 from orders.models import Invoice, Order, OrderItem, Shipment
 
-_ORDERS = Reading(Order, "WHERE t.id = ANY(%(ids)s::bigint[])", without=("raw",))
+_ORDER = Columns(Order, without=("raw",))
 _OF_ORDERS = "WHERE t.order_id = ANY(%(ids)s::bigint[]) ORDER BY "
 _PARTS: tuple[tuple[str, Reading[Any]], ...] = (
     ("items", Reading(OrderItem, _OF_ORDERS + "t.position, t.id")),
@@ -24,14 +26,30 @@ _PARTS: tuple[tuple[str, Reading[Any]], ...] = (
 
 def for_wire(ids: Sequence[int]) -> dict[int, Order]:
     """Return these orders by id."""
-    found = {order.pk: order for order in _ORDERS.read(ids=list(ids))}
+    found: dict[int, Order] = {}
+    has = {"items": True, "invoices": False, "shipments": False}
+    for *said, has_invoice, has_shipment in statements.run(_statement(), {"ids": list(ids)}):
+        if order := _ORDER.row(said):
+            found[order.pk] = order
+        has["invoices"] |= has_invoice
+        has["shipments"] |= has_shipment
     for name, reading in _PARTS:
         parts: dict[int, list[Any]] = defaultdict(list)
-        for part in reading.read(ids=list(ids)):
+        # Most orders in the queue have no invoice yet.
+        for part in reading.read(ids=list(ids)) if has[name] else ():
             parts[part.order_id].append(part)
         for order in found.values():
             _keep(order, name, parts[order.pk])
     return found
+
+
+@cache
+def _statement() -> str:
+    return f"""
+        SELECT {_ORDER.of("t")}, EXISTS (SELECT FROM orders_invoice i WHERE i.order_id = t.id),
+               EXISTS (SELECT FROM orders_shipment s WHERE s.order_id = t.id)
+        FROM orders_order t WHERE t.id = ANY(%(ids)s::bigint[])
+    """  # noqa: S608  (our own columns)
 
 
 def _keep(order: Any, name: str, parts: Iterable[Any]) -> None:

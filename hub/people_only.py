@@ -44,6 +44,9 @@ class Policy(CSPMiddleware):
         if is_for_people(request):
             return super().__call__(request)
         response: Any = self.get_response(request)
+        if response.get("Content-Type", "").startswith("text/html"):
+            # Somebody's browser is lost: the page that says so has its styles.
+            return self.process_response(request, response)
         response.headers.setdefault("Content-Security-Policy", NOTHING_TO_SHOW)
         return response
 

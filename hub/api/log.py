@@ -184,7 +184,9 @@ def write(calls: list[Call]) -> None:
     """Write calls in one COPY, those of unproven callers under the seller their key or e-mail names."""
     rows = [_row(call) for call in _worth_keeping(_with_seller(calls))]
     if rows:
-        with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        # Django's cursors pass `copy` on as it is; its errors must be Django's for `flush` to know them.
+        wrapped: Any = connection.wrap_database_errors
+        with wrapped, connection.cursor() as cursor, cursor.copy(_COPY) as copy:
             for row in rows:
                 copy.write_row(row)
 

@@ -37,3 +37,10 @@ def test_a_program_may_ask_in_english(client: Client) -> None:
     answer = client.get("/products", headers={"Accept-Language": "en"})
 
     assert answer.json() == {"error": "Send the headers X-User-Email and X-Api-Key."}
+
+
+def test_a_lost_browser_gets_a_page_with_its_styles(client: Client) -> None:
+    page = client.get("/nowhere/at/all", headers={"Accept": "text/html"})
+
+    assert page.status_code == 404
+    assert "style-src 'self'" in page["Content-Security-Policy"]

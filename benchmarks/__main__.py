@@ -7,6 +7,7 @@ import datetime
 import importlib
 import os
 import platform
+import signal
 import sys
 from typing import Protocol
 
@@ -36,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     asked.add_argument("--rounds", type=int, default=5, help="how often each is measured (medians are told)")
     asked.add_argument("--list", action="store_true", help="name the benchmarks and end")
     options = asked.parse_args(arguments)
+    # Told to stop, it still takes the web and the database down that it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if not settings.configured:
         open_data_directory()
     modules: list[Benchmark] = [importlib.import_module(path) for path in MODULES]

@@ -37,8 +37,6 @@ def main(arguments: list[str] | None = None) -> int:
     asked.add_argument("--rounds", type=int, default=5, help="how often each is measured (medians are told)")
     asked.add_argument("--list", action="store_true", help="name the benchmarks and end")
     options = asked.parse_args(arguments)
-    # Told to stop, it still takes the web and the database down that it has started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if not settings.configured:
         open_data_directory()
     modules: list[Benchmark] = [importlib.import_module(path) for path in MODULES]
@@ -46,6 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.list or not chosen:
         print("\n".join(f"{module.NAME}: {(module.__doc__ or '').splitlines()[0]}" for module in modules))
         return 0 if options.list else 2
+    # Told to stop, it still takes the web and the database down that it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     print(f"{datetime.date.today()}, {machine()}, {options.rounds} rounds, medians")
     missed = 0
     for module in chosen:

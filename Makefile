@@ -3,6 +3,7 @@
 #   make demo     tell the whole story against what `make run` runs in another terminal, in under two minutes
 #   make test     run the tests in two processes; only one kind with  make test only="listing and not slow"
 #   make check    format, lint, types, import rules, Django's own checks, and that docs/openapi.yaml is current
+#   make bench    measure what the hub can do beside bare PostgreSQL and Django; one part with  make bench only=bulk
 #   make schema   write docs/openapi.yaml, the API's description, after a change of the API; the result is committed
 #   make messages compile the translations after editing a .po file; the result is committed
 #   make setup    just the virtual environment
@@ -11,6 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 only ?=
 workers ?= 2
+rounds ?= 5
 # Tests and checks have a database of their own: a `make run` beside them is not disturbed.
 TEST_ENV = HUB_DATA="$${HUB_DATA:-$(CURDIR)/var/test}" HUB_PG_CONF="$${HUB_PG_CONF:-fsync=off,full_page_writes=off}"
 
@@ -18,7 +20,7 @@ TEST_ENV = HUB_DATA="$${HUB_DATA:-$(CURDIR)/var/test}" HUB_PG_CONF="$${HUB_PG_CO
 SPECTACULAR = env -u HUB_RATE_TABLE -u HUB_STEP_STATUS $(BIN)/python manage.py spectacular --validate --fail-on-warn
 
 .DEFAULT_GOAL := run
-.PHONY: setup run test check demo messages schema
+.PHONY: setup run test check demo messages schema bench
 
 setup: $(VENV)/.runtime
 
@@ -30,6 +32,10 @@ demo: $(VENV)/.runtime
 
 test: $(VENV)/.testing
 	@$(TEST_ENV) $(BIN)/python -m pytest -n $(workers) $(if $(only),-k "$(only)")
+
+# With PostgreSQL as shipped: what is measured is written to disk. Fails where a target is missed.
+bench: $(VENV)/.testing
+	@$(BIN)/python -m benchmarks --rounds $(rounds) $(if $(only),--only "$(only)")
 
 check: $(VENV)/.testing
 	$(BIN)/ruff format --check .

@@ -78,11 +78,11 @@ def save_product(seller_id: int, change: ProductChange, mode: Mode) -> Result:
 @repeat
 def _save_stock(seller_id: int, sku: str, qty: int) -> Result:
     """Write the quantity of one product: the call ERPs make all day, in one statement."""
-    found = writes.set_stock(seller_id, {sku: qty}, simple_only=True)
+    found = writes.set_one_stock(seller_id, sku, qty, simple_only=True)
     if not found:
         # A parent's own quantity means nothing: it is the sum of its variations'.
         _product_id(seller_id, sku)
-    changed = any(moved for _pk, moved in found.values())
+    changed = bool(found and found[1])
     return Result(0, sku, Status.UPDATED if changed else Status.UNCHANGED)
 
 
@@ -108,7 +108,7 @@ def save_variation(seller_id: int, change: VariationChange) -> None:
     """Update one variation; of a simple product's SKU, the product. Raises Unknown."""
     if set(change.fields) != {"qty"}:
         _save_variation(seller_id, change)
-    elif not repeat(writes.set_stock)(seller_id, {change.sku: change.fields["qty"]}):
+    elif not repeat(writes.set_one_stock)(seller_id, change.sku, change.fields["qty"]):
         raise _no_variation(change.sku)
 
 
@@ -221,11 +221,12 @@ def set_prices(seller_id: int, items: Sequence[Any]) -> list[Result]:
 
 def _read_stock(item: Mapping[str, Any]) -> tuple[str, int]:
     sku = _sku_of(item)
-    faults = strict_faults({}, [name for name in item if name not in ("sku", "qty")])
-    if faults:
-        raise Refusal(" ".join(faults))
-    if "qty" not in item:
-        raise Incomplete(required_fields(["qty"]))
+    if len(item) > 2 or "qty" not in item:
+        faults = strict_faults({}, [name for name in item if name not in ("sku", "qty")])
+        if faults:
+            raise Refusal(" ".join(faults))
+        if "qty" not in item:
+            raise Incomplete(required_fields(["qty"]))
     return sku, values.quantity("qty", item["qty"])
 
 
@@ -282,10 +283,8 @@ def _read_items(items: Sequence[Any], read: Any) -> tuple[dict[int, Result], dic
     first: dict[str, int] = {}
     for index, item in enumerate(items):
         try:
-            if isinstance(item, Refusal):
-                raise item
             if not isinstance(item, dict):
-                raise Refusal(_("An item must be an object."))
+                raise item if isinstance(item, Refusal) else Refusal(_("An item must be an object."))
             said = read(item)
             sku = said.sku if isinstance(said, ProductChange) else said[0]
             if sku in first:

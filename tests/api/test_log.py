@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import requests
-from django.db import OperationalError
+from django.db import OperationalError, close_old_connections, connection
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import path, re_path, reverse
@@ -458,6 +458,32 @@ def test_calls_wait_while_the_database_is_away_and_the_newest_are_kept() -> None
     is_away = False
     recorder.flush()
     assert subjects(written) == [1, 2, 3, 9]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_calls_wait_when_the_connection_is_cut_in_the_middle() -> None:
+    seller = make_seller("Ana")
+    recorder = Recorder(log.write, every=3600)
+    call = make_call()
+    call.seller_id = seller.pk
+    recorder.add(call)
+    cut(connection)
+    recorder.flush()
+    close_old_connections()  # as the recorder's thread does before each round
+    assert (recorder.lost, ApiCall.objects.count()) == (0, 0)
+    recorder.flush()
+    assert ApiCall.objects.count() == 1
+
+
+def cut(line: Any) -> None:
+    """End a connection from the server's side; the client finds out with its next statement."""
+    with line.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    other = line.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    other.close()
 
 
 def test_calls_that_never_can_be_written_are_counted_and_block_nobody(

@@ -1,0 +1,1 @@
+"""What the benchmarks themselves promise: honest arithmetic."""

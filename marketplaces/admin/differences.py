@@ -116,7 +116,7 @@ def _row(sync: Sync, there: Wanted) -> dict[str, Any]:
         "listing": sync.listing,
         "label": showing.FACETS[Facet(sync.facet)],
         "wanted": for_people(there).get(sync.facet, ""),
-        "shown": showing.synced(sync.facet, sync.seen_value or sync.confirmed_value),
+        "shown": showing.synced(sync.facet, sync.there),
     }
 
 

@@ -113,10 +113,28 @@ def test_a_frozen_price_is_listed_stays_and_is_released(otto: Client, stall: Sho
     page = otto.get(reverse("portal:marketplaces_listing_change", args=[listing.pk])).content.decode()
     assert "Congelado por você" in page
     assert Passage.objects.get(listing=listing, outcome="frozen").cause == "otto@example.com"
+    assert "otto@example.com</td>" in page
+    assert "?q=otto" not in page, "a person is no call of the ERP"
 
     freeze(otto, listing, "price", "0")
     stall.settle()
     assert stall.shown("PANELA-1")["price"] == "150.00"
+
+
+def test_what_stands_there_is_what_was_confirmed_since_the_last_look(
+    otto: Client, stall: Shop, listed: None
+) -> None:
+    drifted(stall, "PANELA-2")
+    listing = stall.listing("PANELA-1")
+    change_product(listing.variation, price="150.00")
+    stall.settle()
+    freeze(otto, listing, "price")
+
+    (row,) = otto.get(DIFFERENCES, {"cause": "frozen"}).context["rows"]
+    assert row["sync"].seen_value == "129.90/129.90"
+    assert "150,00" in row["shown"]
+    page = otto.get(DIFFERENCES, {"cause": "frozen"}).content.decode()
+    assert "confirmado" in page
 
 
 def test_a_vanished_listing_comes_with_its_choice(otto: Client, stall: Shop, listed: None) -> None:

@@ -241,6 +241,12 @@ def test_an_operator_decides_on_all_that_wait_at_once(
     assert stall.shown("PAN-1")["price"] == price
 
 
+def test_a_tick_that_names_no_row_is_no_error_of_ours(otto: Client, stall: Shop) -> None:
+    hold_one(stall)
+    assert otto.post(HELD, {"action": "approve", "_selected_action": ["x"]}).status_code == 400
+    assert HeldPrice.objects.get().state == HeldPrice.State.OPEN
+
+
 def test_a_viewer_sees_held_prices_and_decides_nothing(vera: Client, stall: Shop) -> None:
     hold = hold_one(stall)
     assert "PAN-1" in vera.get(HELD).content.decode()

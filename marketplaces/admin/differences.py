@@ -137,8 +137,11 @@ def heal(request: HttpRequest) -> HttpResponse:
     for connection in accounts:
         if chosen is None or connection == chosen:
             healed += drift.heal(connection=connection, listing_ids=ids, facets=facets, causes=[cause])
-    said = ngettext("%(count)s value is being sent.", "%(count)s values are being sent.", healed)
-    messages.success(request, said % {"count": healed})
+    if healed:
+        said = ngettext("%(count)s value is being sent.", "%(count)s values are being sent.", healed)
+        messages.success(request, said % {"count": healed})
+    else:
+        messages.warning(request, _("There was nothing left to send."))
     return back(request, "differences")
 
 

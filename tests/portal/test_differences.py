@@ -101,6 +101,8 @@ def test_differences_are_listed_by_cause_and_healed_one_by_one_or_all(
     stall.settle()
     assert stall.shown("PANELA-2")["price"] == "129.90"
     assert skus(otto) == []
+    page = otto.post(HEAL, {"cause": "outside"}, follow=True).content.decode()
+    assert "Não havia mais nada a enviar." in page
 
 
 def test_a_frozen_price_is_listed_stays_and_is_released(otto: Client, stall: Shop, listed: None) -> None:

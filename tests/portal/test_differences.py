@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from marketplaces import engine, services
-from marketplaces.models import Connection, Lag, Lane, Listing, Load, Passage, Sync
+from marketplaces.models import Connection, Exchange, Lag, Lane, Listing, Load, Passage, Sync
 from tests.marketplaces.shop import Shop, change_product, set_qty
 
 SYNC = reverse("portal:sync")
@@ -137,6 +137,21 @@ def test_what_stands_there_is_what_was_confirmed_since_the_last_look(
     assert "150,00" in row["shown"]
     page = otto.get(DIFFERENCES, {"cause": "frozen"}).content.decode()
     assert "confirmado" in page
+
+
+def test_a_listing_names_the_conversations_about_it_and_about_nothing_else(
+    otto: Client, stall: Shop, listed: None
+) -> None:
+    here: dict[str, Any] = {"seller": stall.seller, "connection": stall.connection, "lane": "content"}
+    here |= {"method": "POST", "status": 202, "milliseconds": 9, "started_at": timezone.now()}
+    long = Exchange.objects.create(**here, url="/v1/loads", request_body="[…", skus=["PANELA-0", "PANELA-1"])
+    other = Exchange.objects.create(**here, url="/v1/x", request_body="PANELA-10", skus=["PANELA-10"])
+
+    address = reverse("portal:marketplaces_listing_change", args=[stall.listing("PANELA-1").pk])
+    named = otto.get(address).context["exchanges"]
+
+    assert long in named
+    assert other not in named
 
 
 def test_a_vanished_listing_comes_with_its_choice(otto: Client, stall: Shop, listed: None) -> None:

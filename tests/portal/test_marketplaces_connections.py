@@ -186,6 +186,13 @@ def test_what_fails_can_be_tried_at_once(otto: Client, stall: Shop) -> None:
     assert address not in otto.get(page_of(stall.connection)).content.decode()
 
 
+def test_the_next_try_is_never_told_as_past_nor_within_a_pause(otto: Client, stall: Shop) -> None:
+    stall.connection.lanes.filter(kind="stock").update(failures=4, run_at=timezone.now())
+    assert "próxima tentativa a qualquer momento" in otto.get(page_of(stall.connection)).content.decode()
+    Marketplace.objects.update(paused_until=timezone.now() + timedelta(minutes=1))
+    assert "próxima tentativa quando a pausa terminar" in otto.get(page_of(stall.connection)).content.decode()
+
+
 def test_nobody_is_told_that_a_paused_marketplace_is_tried_now(otto: Client, stall: Shop) -> None:
     Marketplace.objects.update(paused_until=timezone.now() + timedelta(minutes=1))
     page = otto.post(reverse("portal:connection_try", args=[stall.connection.pk]), follow=True)

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.filters import RelatedFieldListFilter
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import get_fields_from_path
 from django.core.exceptions import BadRequest, FieldDoesNotExist
 from django.db import models
@@ -309,6 +310,14 @@ class SellerAdmin(Scoped, ModelAdmin):
         response: HttpResponse = super().changelist_view(
             request, {"list_tabs": tabs, **(extra_context or {})}
         )
+        return response
+
+    def response_action(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> HttpResponse | None:
+        """Do an action with the ticked rows; Django would fail on a tick that names no row."""
+        ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if not all(one.isascii() and one.isdecimal() for one in ticked):
+            raise BadRequest("rows are ticked by number")
+        response: HttpResponse | None = super().response_action(request, queryset)
         return response
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from catalog.models import Variation
 from hub.transactions import begin_again
-from marketplaces import ledger, publish, reconnect, states, submissions
+from marketplaces import held, ledger, publish, reconnect, states, submissions
 from marketplaces.batches import batches
 from marketplaces.contract import (
     CategorySchema,
@@ -404,6 +404,7 @@ def _settle_withdrawal(rows: Sequence[Row]) -> None:
     ids = [row[0] for row in rows]
     ledger.confirm(Facet.CONTENT, rows)
     ledger.go_off(ids)
+    held.overtake(ids)
     for facet in Facet:
         states.close_issues(ids, facet, StoredIssue.Closed.DISCONNECTED)
     states.move([Move(one, State.DISCONNECTED) for one in ids])

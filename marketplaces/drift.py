@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 
 from hub.models import User
 from hub.transactions import begin_again
-from marketplaces import engine, ledger, passages, services, states
+from marketplaces import engine, held, ledger, passages, services, states
 from marketplaces.contract import Facet
 from marketplaces.models import Connection, Issue, Lane, Listing, Load, Sync
 from marketplaces.states import Move
@@ -181,6 +181,7 @@ def accept_gone(*, connection: Connection, listings: QuerySet[Listing]) -> int:
     )
     Listing.objects.filter(pk__in=ids).update(intent=Listing.Intent.WITHDRAWN, gone_at=None, gone_as="")
     ledger.go_off(ids)
+    held.overtake(ids)
     for facet in Facet:
         states.close_issues(ids, facet, Issue.Closed.DISCONNECTED)
     states.move([Move(one, Listing.State.DISCONNECTED, note="gone") for one in ids])

@@ -89,7 +89,7 @@ def keep_back(seller_id: int, connection_id: int, kept: Iterable[Kept]) -> None:
 
 
 def overtake(listing_ids: Sequence[int]) -> None:
-    """Close what is open on these listings: another price took its place."""
+    """Close what is open on these listings: another price took its place, or they are off sale."""
     if listing_ids:
         HeldPrice.objects.filter(listing_id__in=listing_ids, state=State.OPEN).update(
             state=State.REPLACED, decided_at=timezone.now()

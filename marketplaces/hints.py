@@ -227,6 +227,22 @@ _TEXTS: Mapping[IssueKind, tuple[str, str, str]] = {
 }
 
 
+_LEAST = gettext_noop("It must be at least %(minimum)s; it is “%(value)s”. Correct it in the ERP.")
+_MOST = gettext_noop("It must be at most %(maximum)s; it is “%(value)s”. Correct it in the ERP.")
+
+
+def _texts(kind: IssueKind, params: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return a cause's words; of a range that is open at one end only the other end is named."""
+    title, fix, fixer = _TEXTS[kind]
+    if kind is IssueKind.OUT_OF_RANGE:
+        match bool(params.get("minimum")), bool(params.get("maximum")):
+            case True, False:
+                fix = _LEAST
+            case False, True:
+                fix = _MOST
+    return title, fix, fixer
+
+
 def field_name(field: str, params: Mapping[str, Any]) -> str:
     """Return a field's name for people; an attribute goes by its label at the marketplace."""
     if params.get("label"):
@@ -237,7 +253,7 @@ def field_name(field: str, params: Mapping[str, Any]) -> str:
 def hint(kind: str, field: str, params: Mapping[str, Any]) -> Hint:
     """Return the words for one cause, in the reader's language."""
     known = IssueKind(kind) if kind in set(IssueKind) else IssueKind.OTHER
-    title, fix, fixer = _TEXTS[known]
+    title, fix, fixer = _texts(known, params)
     name = field_name(field, params)
     shown = {key: _shown(value) for key, value in params.items()}
     capital = gettext(title) % {"field": name[:1].upper() + name[1:]}

@@ -156,18 +156,24 @@ def _canary_came_back(incident: Incident) -> bool:
 def _send_canary(incident: Incident, now: datetime) -> None:
     """Let one of the lanes that failed through for one run, each time another one.
 
-    A lane that never failed proves nothing: it may use what still works there.
+    A lane that never failed proves nothing: it may use what still works there. Whether a lane failed is told
+    by its stamps, because a person's "try again" forgets its count. Where no account that failed is left
+    (paused, closed, without credentials), another account's orders find out: a pause must not outlive them.
     """
     work = Sync.objects.filter(
         connection_id=OuterRef("connection_id"), facet=OuterRef("kind"), due_at__isnull=False
     )
-    failing = Lane.objects.filter(
+    mine = Lane.objects.filter(
         connection__in=Connection.objects.working().filter(marketplace=incident.marketplace_id),
-        failures__gt=0,
         lease_until__isnull=True,
+    )
+    failed = mine.filter(
+        Q(answered_at__isnull=True) | Q(answered_at__lt=F("last_error_at")),
         last_error_at__gte=incident.opened_at - timedelta(seconds=rule("seconds")),
     ).filter(~Q(kind__in=Lane.FACETS) | Exists(work))
-    lane = failing.order_by(F("canary_until").asc(nulls_first=True), "-failures", "pk").first()
+    turn = (F("canary_until").asc(nulls_first=True), "-failures", "pk")
+    others = mine.filter(kind=Lane.Kind.ORDERS, connection__sync_orders=True)
+    lane = failed.order_by(*turn).first() or others.order_by(*turn).first()
     incident.canary, incident.canary_at = lane, now
     if lane is None:
         return

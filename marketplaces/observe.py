@@ -9,7 +9,7 @@ with its cause, and is healed where the seller lets us.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -22,6 +22,7 @@ from hub.transactions import begin_again
 from marketplaces import content, ledger, passages, states
 from marketplaces.batches import batches
 from marketplaces.contract import Facet, ListingReader, ListingState, ListingView
+from marketplaces.desired import wanted
 from marketplaces.engine import Turn
 from marketplaces.models import KEPT, Connection, Issue, Listing, Sync
 from marketplaces.states import Move, Refusal
@@ -203,9 +204,33 @@ def note_seen(
     with database.cursor() as cursor:
         cursor.execute(_SEEN, seen)
         again = [listing_id for (listing_id,) in cursor.fetchall()]
+        _clear_what_agrees(connection, ids.values(), asked_at)
         looks: dict[str, Any] = {"at": asked_at, "again": again, "ids": sorted(ids.values())}
         looks |= {"turn": connection.readback_period * MARGIN, "soon": ledger.SOON, "second": SECOND_LOOK}
         cursor.execute(_NEXT_LOOK, looks)
+
+
+def _clear_what_agrees(connection: Connection, listing_ids: Iterable[int], asked_at: datetime) -> None:
+    """What waits to be sent, but is shown there already, is no difference.
+
+    The first publication carried it, say, and the account's switch has been off ever since. What should be
+    there is only computed for the few rows that wait.
+    """
+    waiting = Sync.objects.filter(
+        listing_id__in=list(listing_ids),
+        drift__in=(Sync.Drift.NEVER_SENT, Sync.Drift.SUPERSEDED),
+        seen_at=asked_at,
+    ).select_related("listing__variation__product")
+    rows = list(waiting)
+    due = wanted(connection.seller_id, [(connection.pk, one.listing.variation) for one in rows])
+    for facet in (Facet.PRICE, Facet.STOCK):
+        agree = [
+            one.listing_id
+            for one in rows
+            if one.facet == facet
+            and one.seen_value == due[connection.pk, one.listing.variation_id].value(facet)
+        ]
+        Sync.objects.filter(listing_id__in=agree, facet=facet, seen_at=asked_at).update(drift="")
 
 
 @begin_again

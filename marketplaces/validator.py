@@ -43,11 +43,17 @@ def _issues(item: ContentItem, schema: CategorySchema) -> Iterator[Issue]:
         yield Issue(IssueKind.GTIN_MISSING, "ean")
     yield from _images(item.images, schema)
     yield from _sizes(item, schema)
-    if item.price < schema.price_min:
+    if item.price <= 0:
         yield Issue(
             IssueKind.PRICE_MISSING,
             "price",
             params={"value": str(item.price), "limit": str(schema.price_min)},
+        )
+    elif item.price < schema.price_min:
+        yield Issue(
+            IssueKind.OUT_OF_RANGE,
+            "price",
+            params={"value": str(item.price), "minimum": str(schema.price_min), "maximum": ""},
         )
     for rule in schema.attributes:
         yield from _attribute(rule, item.attributes.get(rule.remote_id, "").strip())

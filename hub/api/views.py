@@ -70,8 +70,13 @@ def done(status: int, ignored: Collection[str] = ()) -> HttpResponse:
     `ignored` names the fields sent in vain; real clients send many, so they are no error.
     """
     response = HttpResponse(status=status, content_type="application/json")
+    name_ignored(response, ignored)
+    return response
+
+
+def name_ignored(response: HttpResponse, ignored: Collection[str]) -> None:
+    """Name the fields sent in vain in the answer's header."""
     if ignored:
         # Names come from the client: nothing but plain ASCII may enter a header.
         names = [quote(name[:60], safe="[]._-") for name in list(ignored)[:MOST_IGNORED_NAMED]]
         response["X-Hub-Ignored-Fields"] = ", ".join(names)
-    return response

@@ -156,8 +156,9 @@ def by_issues(product: Product, issues: Sequence[Issue], attempt: int = 0) -> Pr
             )
         elif field == "description":
             fixed["description"] = describe(fixed["name"], fixed.get("description") or "")
-        elif code == "price_missing":
-            fixed["price"] = float(limit_of(issue) or 0) + made_up_price(fixed["sku"])
+        elif field == "price" and code in ("price_missing", "out_of_range"):
+            least = limit_of(issue) or issue.get("minimum") or 0
+            fixed["price"] = float(least) + made_up_price(fixed["sku"])
             fixed.pop("promotional_price", None)
             for one in fixed.get("variations", ()):
                 one["price"] = one["promotional_price"] = None

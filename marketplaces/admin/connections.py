@@ -10,6 +10,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -287,8 +288,14 @@ def set_paused(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def try_now(request: HttpRequest, pk: int) -> HttpResponse:
     """Do not wait for the next try of what failed."""
-    services.forget_connection_errors(_connection(request, pk))
-    messages.success(request, _("It is being tried now."))
+    connection = _connection(request, pk)
+    services.forget_connection_errors(connection)
+    pause = connection.marketplace.paused_until
+    if pause is not None and pause > timezone.now():
+        said = _("%(marketplace)s is paused for everybody; it is tried as soon as the pause ends.")
+        messages.warning(request, said % {"marketplace": connection.marketplace})
+    else:
+        messages.success(request, _("It is being tried now."))
     return to("marketplaces_connection_change", pk)
 
 

@@ -116,7 +116,7 @@ def _row(sync: Sync, there: Wanted) -> dict[str, Any]:
         "listing": sync.listing,
         "label": showing.FACETS[Facet(sync.facet)],
         "wanted": for_people(there).get(sync.facet, ""),
-        "shown": showing.synced(sync.facet, sync.seen_value or sync.confirmed_value),
+        "shown": showing.synced(sync.facet, sync.there),
     }
 
 
@@ -137,8 +137,11 @@ def heal(request: HttpRequest) -> HttpResponse:
     for connection in accounts:
         if chosen is None or connection == chosen:
             healed += drift.heal(connection=connection, listing_ids=ids, facets=facets, causes=[cause])
-    said = ngettext("%(count)s value is being sent.", "%(count)s values are being sent.", healed)
-    messages.success(request, said % {"count": healed})
+    if healed:
+        said = ngettext("%(count)s value is being sent.", "%(count)s values are being sent.", healed)
+        messages.success(request, said % {"count": healed})
+    else:
+        messages.warning(request, _("There was nothing left to send."))
     return back(request, "differences")
 
 

@@ -29,8 +29,6 @@ from marketplaces.pricing import Rules
 FOLDER = "portal/marketplaces"
 KEPT = ("connection__id__exact", "cause", "corrected", "q")
 """What stays in the address when another tab is chosen."""
-RECENT = 1000
-"""How many of an account's exchanges are searched for one SKU."""
 
 
 class CauseFilter(DropdownFilter):
@@ -266,10 +264,12 @@ def _with_words(issue: Issue) -> tuple[Issue, hints.Hint]:
 
 
 def _exchanges(listing: Listing) -> list[Exchange]:
-    """Return the newest exchanges that name the SKU, among the account's most recent ones."""
-    recent = Exchange.objects.filter(seller_id=listing.seller_id, connection=listing.connection_id)
-    newest = recent.order_by("-id").values("pk")[:RECENT]
-    about = Exchange.objects.filter(pk__in=newest, request_body__contains=listing.variation.sku)
+    """Return the account's newest exchanges about the SKU; what is kept of a long body need not name it."""
+    about = Exchange.objects.filter(
+        seller_id=listing.seller_id,
+        connection=listing.connection_id,
+        skus__contains=[listing.variation.sku],
+    )
     return list(about.order_by("-id").defer("request_body", "response_body")[:8])
 
 

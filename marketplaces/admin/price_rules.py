@@ -12,6 +12,7 @@ from django.contrib import messages
 from django.core import signing
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.utils.formats import get_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
@@ -37,9 +38,24 @@ FIRST_GUARD = Decimal(50)
 SCOPES = [(pricing.CATEGORY, gettext_lazy("Category")), (pricing.SKU, gettext_lazy("SKU"))]
 
 
+class AmountField(forms.DecimalField):
+    """An amount written with a comma or with a point before its decimals, in either language.
+
+    Django reads "12.5" so in Portuguese; in English it would drop the comma and make "12,5" 125.
+    """
+
+    def to_python(self, value: Any) -> Any:
+        """Read what was typed."""
+        if isinstance(value, str) and get_format("THOUSAND_SEPARATOR") == "," and "." not in value:
+            whole, _comma, decimals = value.strip().partition(",")
+            if "," not in decimals and len(decimals) != 3:
+                value = f"{whole}.{decimals}" if decimals else whole
+        return super().to_python(value)
+
+
 def _amount(label: Any, **options: Any) -> forms.DecimalField:
     widget = forms.TextInput(attrs={"class": "mk-input", "inputmode": "decimal", "size": "7"})
-    return forms.DecimalField(
+    return AmountField(
         label=label, required=False, max_digits=9, decimal_places=2, localize=True, widget=widget, **options
     )
 

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from hub.api.parsing import unwrap
 from hub.api.schema import errors, in_path
+from hub.api.views import name_ignored
 from hub.refusals import Refusal
 from marketplaces import services
 from marketplaces.api import docs, shapes
@@ -21,6 +22,8 @@ from marketplaces.api.views import WalkedView
 from marketplaces.models import Connection
 
 NAME = in_path("name", "The connection's name.")
+CHANGED = ("paused", "sync")
+"""What a call may change of a connection."""
 
 
 class ConnectionsView(WalkedView):
@@ -61,7 +64,7 @@ class ConnectionView(WalkedView):
     def put(self, request: Request, name: str) -> Response:
         """Change a connection."""
         connection = self.connection(name)
-        said = unwrap(request.data, "connection", bare=("paused", "sync"))
+        said = unwrap(request.data, "connection", bare=CHANGED)
         sync = said.get("sync", {})
         if not isinstance(sync, dict):
             raise Refusal(_("%(field)s: send an object.") % {"field": "sync"})
@@ -77,7 +80,10 @@ class ConnectionView(WalkedView):
             services.set_paused(connection=connection, paused=paused)
         if switches:
             services.set_switches(connection=connection, **switches)
-        return Response(shapes.connections([connection])[0])
+        response = Response(shapes.connections([connection])[0])
+        unknown = [f"sync.{word}" for word in sync if word not in shapes.SWITCHES]
+        name_ignored(response, [*(word for word in said if word not in CHANGED), *unknown])
+        return response
 
 
 class TryView(WalkedView):

@@ -122,8 +122,11 @@ WAY = named(
     told(
         value={**MAYBE, "description": "Null for content."},
         outcome=word(*Passage.Outcome.values),
-        why=WHY,
-        by={**MAYBE, "description": "The number of the ERP's call behind it, where there is one."},
+        why={**WHY, "nullable": True},
+        by={
+            **MAYBE,
+            "description": "The number of the ERP's call behind it, or the person who froze or released it.",
+        },
         superseded={**COUNT, "description": "Earlier values it replaced before they were sent."},
         received_at=MOMENT,
         queued_at=MOMENT,

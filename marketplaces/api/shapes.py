@@ -122,7 +122,7 @@ def _way(passage: Passage) -> dict[str, Any]:
     return {
         "value": passage.value or None if passage.facet != Facet.CONTENT.value else None,
         "outcome": passage.outcome,
-        "why": passage.why or "catalogue",
+        "why": passage.asked_by,
         "by": passage.cause or None,
         "superseded": passage.skipped,
         "received_at": moment(passage.received_at),

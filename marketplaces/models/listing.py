@@ -233,6 +233,16 @@ class Sync(models.Model):
         return f"{self.listing_id}/{self.facet}"
 
     @property
+    def is_seen_last(self) -> bool:
+        """True where the read-back looked after the marketplace confirmed its last value."""
+        return self.seen_at is not None and (self.confirmed_at is None or self.seen_at > self.confirmed_at)
+
+    @property
+    def there(self) -> str:
+        """What stands at the marketplace as far as we know: what was seen, or confirmed since."""
+        return self.seen_value if self.is_seen_last else self.confirmed_value or self.seen_value
+
+    @property
     def asked_by(self) -> str:
         """What asked for the wanted value; empty where the catalogue did."""
         return self.why if self.why_version == self.wanted_version else ""

@@ -67,6 +67,16 @@ class Passage(models.Model):
     def __str__(self) -> str:
         return f"{self.listing_id}/{self.facet} v{self.version}: {self.outcome}"
 
+    @property
+    def is_of_a_person(self) -> bool:
+        """True where `cause` is a person, who froze or released it, and not a call of the ERP."""
+        return self.outcome in (self.Outcome.FROZEN, self.Outcome.UNFROZEN)
+
+    @property
+    def asked_by(self) -> str | None:
+        """What asked for the value; None where the passage is no value's way to the marketplace."""
+        return None if self.received_at is None else self.why or "catalogue"
+
 
 class Lag(models.Model):
     """How many values of a connection and facet took about how long from received to confirmed, per hour.

@@ -10,6 +10,7 @@ from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from hub import panels
 from marketplaces import showing
@@ -31,6 +32,15 @@ def badge(row: Any) -> SafeString:
 def since(moment: datetime | None) -> SafeString | str:
     """Show a moment as people say it, with the exact one on hover; a dash for none."""
     return showing.since(moment)
+
+
+@register.filter
+def next_try(moment: datetime, paused_until: datetime | None) -> SafeString | str:
+    """Say when a lane is tried next: not before its marketplace's pause ends, and never in the past."""
+    now = timezone.now()
+    if paused_until is not None and paused_until > max(moment, now):
+        return _("when the pause ends")
+    return showing.since(moment) if moment > now else _("at any moment")
 
 
 @register.filter

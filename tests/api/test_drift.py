@@ -73,7 +73,7 @@ def test_a_frozen_facet_says_so(shop: Shop, erp: Erp) -> None:
     assert (price["state"], price["drift"]) == ("frozen", "frozen")
     assert price["frozen_at"] is not None
     (way,) = [one for one in erp.get("/listings/history").json()["listings"][0]["price"] if one["by"]]
-    assert (way["outcome"], way["by"]) == ("frozen", "Ana")
+    assert (way["outcome"], way["by"], way["why"]) == ("frozen", "Ana", None)
 
 
 def test_the_ways_of_values_are_told_newest_first(shop: Shop, erp: Erp) -> None:

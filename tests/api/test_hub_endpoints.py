@@ -231,6 +231,13 @@ def test_a_change_that_makes_no_sense_changes_nothing(
     assert erp.get("/connections/Sandbox").json() == before
 
 
+def test_what_a_call_cannot_change_of_a_connection_is_named(shop: Shop, erp: Erp) -> None:
+    said = {"connection": {"paused": False, "stock": {"reserve": 1}, "sync": {"prices": False}}}
+    answer = erp.put("/connections/Sandbox", said)
+    assert answer.status_code == 200
+    assert answer.headers["X-Hub-Ignored-Fields"] == "stock, sync.prices"
+
+
 def test_a_connection_without_access_cannot_be_resumed(shop: Shop, erp: Erp) -> None:
     Connection.objects.update(status=Connection.Status.NEEDS_CREDENTIALS)
     assert erp.put("/connections/Sandbox", {"paused": False}).status_code == 422

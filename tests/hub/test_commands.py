@@ -341,6 +341,7 @@ def test_names_used_twice_are_told_apart_within_the_limit() -> None:
     [
         ({"code": "gtin_missing", "field": "ean"}, lambda one: is_valid(one["ean"])),
         ({"code": "price_missing", "field": "price", "limit": "150"}, lambda one: one["price"] >= 150),
+        ({"code": "out_of_range", "field": "price", "minimum": 150.0}, lambda one: one["price"] >= 150),
         ({"code": "too_long", "field": "name", "limit": 20}, lambda one: len(one["name"]) <= 20),
         (
             {"code": "required", "field": "attributes.COLOR", "allowed": ["Preto", "Azul"]},

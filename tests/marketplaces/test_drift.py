@@ -275,15 +275,19 @@ def test_an_older_value_of_ours_is_named_superseded(shop: Shop) -> None:
     assert drift_of(shop, "PAN-1", "price") == ""
 
 
-def test_a_price_that_never_went_out_is_named(shop: Shop) -> None:
-    shop.sell("PAN-1")
+def test_a_price_that_never_went_out_is_named_where_it_is_another_than_there(shop: Shop) -> None:
+    variation = shop.sell("PAN-1")
     services.set_switches(connection=shop.connection, sync_price=False)
     services.start_load(connection=shop.connection, action="connect", variations=Variation.objects.all())
     driver.run_until(lambda: shop.listing("PAN-1").state == Listing.State.CONNECTED)
     Sync.objects.filter(connection=shop.connection).update(received_at=timezone.now() - timedelta(hours=1))
 
     shop.look()
+    assert drift_of(shop, "PAN-1", "price") == "", "the first publication carried it"
 
+    change_product(variation, price="150.00")
+    Sync.objects.filter(connection=shop.connection).update(received_at=timezone.now() - timedelta(hours=1))
+    shop.look()
     assert drift_of(shop, "PAN-1", "price") == "never_sent"
 
 

@@ -128,6 +128,44 @@ def test_failures_of_many_sellers_pause_the_marketplace_until_a_canary_comes_bac
     assert 24 <= incident.duration.total_seconds() < 40
 
 
+def test_sellers_who_press_try_again_meanwhile_do_not_keep_the_marketplace_paused(
+    sandbox: SandboxSimulator, shops: list[Shop]
+) -> None:
+    break_down(sandbox)
+    call(*shops)
+    watch()
+    for shop in shops:
+        services.forget_connection_errors(shop.connection)
+    assert engine.due_lanes(timezone.now()) == [], "the pause holds"
+
+    sandbox.clear_faults()
+    watch(after=11)
+    the_canary()
+    watch(after=1)
+    assert the_incident().state == "recovering"
+
+
+def test_where_no_account_that_failed_is_left_another_one_finds_out(
+    sandbox: SandboxSimulator, shops: list[Shop]
+) -> None:
+    dora = open_shop(sandbox, "Dora")
+    break_down(sandbox)
+    call(*shops)
+    watch()
+    for shop in shops:
+        services.set_paused(connection=shop.connection, paused=True)
+
+    watch(after=11)
+    assert Lane.objects.get(pk=the_canary()).connection == dora.connection
+    watch(after=1)
+    assert the_incident().state == "paused"
+    sandbox.clear_faults()
+    watch(after=11)
+    the_canary()
+    watch(after=1)
+    assert the_incident().state == "recovering"
+
+
 def test_lanes_come_back_one_after_the_other_and_the_urgent_ones_early(
     sandbox: SandboxSimulator, shops: list[Shop]
 ) -> None:

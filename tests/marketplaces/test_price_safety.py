@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from catalog.models import Product
 from hub.models import User
+from marketplaces import drift, held, price_rules, services
 from marketplaces import engine as lanes
-from marketplaces import held, price_rules, services
 from marketplaces.models import Connection, HeldPrice, Lane, Listing, Load, Passage, PriceRules, Sync
 from marketplaces.pricing import Ending, Offer, Rule, Rules
 from marketplaces.simulators.sandbox import SandboxSimulator
@@ -529,6 +529,28 @@ def test_a_held_price_does_not_slip_out_with_a_reconnect_or_by_sending_again(gua
     assert guarded.listing("PAN-1").state == Listing.State.CONNECTED
     assert set(prices_sent(guarded, "PAN-1")) == {"100.00"}
     assert open_holds(guarded).count() == 1
+
+
+def test_a_listing_taken_off_sale_leaves_no_price_waiting_for_a_decision(guarded: Shop) -> None:
+    erp_says(guarded, "1.00")
+    assert open_holds(guarded).count() == 1
+
+    services.start_load(
+        connection=guarded.connection, action=Load.Action.DISCONNECT, listings=Listing.objects.all()
+    )
+    guarded.settle()
+
+    assert guarded.listing("PAN-1").state == Listing.State.DISCONNECTED
+    assert not open_holds(guarded).exists()
+
+
+def test_a_vanished_listing_let_go_leaves_no_price_waiting_for_a_decision(guarded: Shop) -> None:
+    erp_says(guarded, "1.00")
+    Listing.objects.update(gone_at=timezone.now(), gone_as=Listing.Gone.values[0])
+
+    assert drift.accept_gone(connection=guarded.connection, listings=Listing.objects.all()) == 1
+
+    assert not open_holds(guarded).exists()
 
 
 def test_a_rule_that_cuts_too_deep_is_held_as_well(guarded: Shop) -> None:

@@ -156,6 +156,26 @@ def test_what_is_no_picture_address(url: str) -> None:
     assert not is_url(url)
 
 
+def test_a_price_below_what_the_category_takes_is_told_as_too_low_and_not_as_missing() -> None:
+    (too_low,) = check(replace(ITEM, price=Decimal("1.90")), CategorySchema("C", price_min=Decimal(150)))
+    words = hints.for_api(too_low)
+    assert (words["code"], words["minimum"]) == ("out_of_range", 150)
+    assert "150" in words["fix"]
+    assert "1.90" in words["fix"]
+
+
+@pytest.mark.parametrize(("least", "most", "value"), [(Decimal(2), None, "1"), (None, Decimal(2), "3")])
+def test_a_range_open_at_one_end_is_told_by_its_other_end(
+    least: Decimal | None, most: Decimal | None, value: str
+) -> None:
+    rule = AttributeRule("P", "Peças", AttributeType.NUMBER, minimum=least, maximum=most)
+    (outside,) = check(replace(ITEM, attributes={"P": value}), CategorySchema("C", attributes=(rule,)))
+    fix = hints.for_api(outside)["fix"]
+    assert "2" in fix
+    assert " e ." not in fix
+    assert " and ." not in fix
+
+
 def test_the_bounds_of_an_issue_are_told_as_numbers() -> None:
     cheap, heavy = replace(ITEM, price=Decimal(0)), replace(ITEM, attributes={"P": "13"})
     (no_price,) = check(cheap, CategorySchema("C", price_min=Decimal("0.01")))

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from marketplaces import engine, services
-from marketplaces.models import Connection, Lag, Lane, Listing, Load, Passage, Sync
+from marketplaces.models import Connection, Exchange, Lag, Lane, Listing, Load, Passage, Sync
 from tests.marketplaces.shop import Shop, change_product, set_qty
 
 SYNC = reverse("portal:sync")
@@ -101,6 +101,8 @@ def test_differences_are_listed_by_cause_and_healed_one_by_one_or_all(
     stall.settle()
     assert stall.shown("PANELA-2")["price"] == "129.90"
     assert skus(otto) == []
+    page = otto.post(HEAL, {"cause": "outside"}, follow=True).content.decode()
+    assert "Não havia mais nada a enviar." in page
 
 
 def test_a_frozen_price_is_listed_stays_and_is_released(otto: Client, stall: Shop, listed: None) -> None:
@@ -113,10 +115,43 @@ def test_a_frozen_price_is_listed_stays_and_is_released(otto: Client, stall: Sho
     page = otto.get(reverse("portal:marketplaces_listing_change", args=[listing.pk])).content.decode()
     assert "Congelado por você" in page
     assert Passage.objects.get(listing=listing, outcome="frozen").cause == "otto@example.com"
+    assert "otto@example.com</td>" in page
+    assert "?q=otto" not in page, "a person is no call of the ERP"
 
     freeze(otto, listing, "price", "0")
     stall.settle()
     assert stall.shown("PANELA-1")["price"] == "150.00"
+
+
+def test_what_stands_there_is_what_was_confirmed_since_the_last_look(
+    otto: Client, stall: Shop, listed: None
+) -> None:
+    drifted(stall, "PANELA-2")
+    listing = stall.listing("PANELA-1")
+    change_product(listing.variation, price="150.00")
+    stall.settle()
+    freeze(otto, listing, "price")
+
+    (row,) = otto.get(DIFFERENCES, {"cause": "frozen"}).context["rows"]
+    assert row["sync"].seen_value == "129.90/129.90"
+    assert "150,00" in row["shown"]
+    page = otto.get(DIFFERENCES, {"cause": "frozen"}).content.decode()
+    assert "confirmado" in page
+
+
+def test_a_listing_names_the_conversations_about_it_and_about_nothing_else(
+    otto: Client, stall: Shop, listed: None
+) -> None:
+    here: dict[str, Any] = {"seller": stall.seller, "connection": stall.connection, "lane": "content"}
+    here |= {"method": "POST", "status": 202, "milliseconds": 9, "started_at": timezone.now()}
+    long = Exchange.objects.create(**here, url="/v1/loads", request_body="[…", skus=["PANELA-0", "PANELA-1"])
+    other = Exchange.objects.create(**here, url="/v1/x", request_body="PANELA-10", skus=["PANELA-10"])
+
+    address = reverse("portal:marketplaces_listing_change", args=[stall.listing("PANELA-1").pk])
+    named = otto.get(address).context["exchanges"]
+
+    assert long in named
+    assert other not in named
 
 
 def test_a_vanished_listing_comes_with_its_choice(otto: Client, stall: Shop, listed: None) -> None:

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from marketplaces import services
-from marketplaces.models import Connection, Listing
+from marketplaces.models import Connection, Listing, Marketplace
 from marketplaces.simulators.sandbox import SandboxSimulator
 from tests.marketplaces.shop import Shop
 
@@ -184,6 +184,19 @@ def test_what_fails_can_be_tried_at_once(otto: Client, stall: Shop) -> None:
     assert (lane.failures, lane.last_error) == (0, "")
     assert lane.run_at <= timezone.now()
     assert address not in otto.get(page_of(stall.connection)).content.decode()
+
+
+def test_the_next_try_is_never_told_as_past_nor_within_a_pause(otto: Client, stall: Shop) -> None:
+    stall.connection.lanes.filter(kind="stock").update(failures=4, run_at=timezone.now())
+    assert "próxima tentativa a qualquer momento" in otto.get(page_of(stall.connection)).content.decode()
+    Marketplace.objects.update(paused_until=timezone.now() + timedelta(minutes=1))
+    assert "próxima tentativa quando a pausa terminar" in otto.get(page_of(stall.connection)).content.decode()
+
+
+def test_nobody_is_told_that_a_paused_marketplace_is_tried_now(otto: Client, stall: Shop) -> None:
+    Marketplace.objects.update(paused_until=timezone.now() + timedelta(minutes=1))
+    page = otto.post(reverse("portal:connection_try", args=[stall.connection.pk]), follow=True)
+    assert "tentamos assim que a pausa terminar" in page.content.decode()
 
 
 def test_no_page_shows_the_credentials(dora: Client, stall: Shop) -> None:

@@ -90,6 +90,20 @@ def test_an_operator_sees_what_would_change_and_only_then_saves(otto: Client, st
     assert stall.shown("PAN-1")["price"] == "120.50"
 
 
+@pytest.mark.parametrize("language", ["en", "pt-br"])
+@pytest.mark.parametrize("typed", ["12,5", "12.5"])
+def test_a_comma_and_a_point_mean_the_same_in_both_languages(
+    otto: Client, stall: Shop, language: str, typed: str
+) -> None:
+    otto.cookies["hub_language"] = language
+    stall.sell("PAN-1", price="100.00")
+
+    seen = otto.post(page(stall, "price_rules_preview"), filled(percent=typed))
+
+    (line,) = seen.context["found"].sample
+    assert line.after.price == Decimal("112.50")
+
+
 def test_the_form_shows_the_rules_in_force(otto: Client, stall: Shop) -> None:
     rules = Rules(Rule(Decimal("12.5"), offer=Offer.FULL), categories={"PANELAS": Rule(fixed=Decimal(3))})
     price_rules.save(connection=stall.connection, rules=rules, based_on=0)
@@ -225,6 +239,12 @@ def test_an_operator_decides_on_all_that_wait_at_once(
     assert hold.decided_by is not None
     assert hold.decided_by.email == "otto@example.com"
     assert stall.shown("PAN-1")["price"] == price
+
+
+def test_a_tick_that_names_no_row_is_no_error_of_ours(otto: Client, stall: Shop) -> None:
+    hold_one(stall)
+    assert otto.post(HELD, {"action": "approve", "_selected_action": ["x"]}).status_code == 400
+    assert HeldPrice.objects.get().state == HeldPrice.State.OPEN
 
 
 def test_a_viewer_sees_held_prices_and_decides_nothing(vera: Client, stall: Shop) -> None:

@@ -15,7 +15,6 @@ from urllib.parse import parse_qsl
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.filters import RelatedFieldListFilter
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import get_fields_from_path
 from django.core.exceptions import BadRequest, FieldDoesNotExist
 from django.db import models
@@ -26,7 +25,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.sites import UnfoldAdminSite
 
@@ -34,6 +33,7 @@ from hub import signin, start_page, tenancy
 from hub.counting import CappedPaginator
 from hub.models import Seller
 from hub.tenancy import Right
+from hub.ticks import TickedByNumber
 
 View = Callable[..., HttpResponse]
 
@@ -270,7 +270,7 @@ class ScopedRelatedFilter(RelatedDropdownFilter):
         return [(row.pk, str(row)) for row in rows[:200]]
 
 
-class SellerAdmin(Scoped, ModelAdmin):
+class SellerAdmin(Scoped, TickedByNumber):
     """A model's pages on the portal: the current seller's rows, read-only unless it says otherwise.
 
     Actions name their right: `@action(permissions=["operate"])` or `["manage"]`. "All that match"
@@ -310,14 +310,6 @@ class SellerAdmin(Scoped, ModelAdmin):
         response: HttpResponse = super().changelist_view(
             request, {"list_tabs": tabs, **(extra_context or {})}
         )
-        return response
-
-    def response_action(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> HttpResponse | None:
-        """Do an action with the ticked rows; Django would fail on a tick that names no row."""
-        ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        if not all(one.isascii() and one.isdecimal() for one in ticked):
-            raise BadRequest("rows are ticked by number")
-        response: HttpResponse | None = super().response_action(request, queryset)
         return response
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:

@@ -107,6 +107,8 @@ def _taken(error: IntegrityError) -> str:
 def renew_credentials(*, connection: Connection, credentials: Mapping[str, str]) -> None:
     """Give a connection fresh credentials of the same account; its lanes go on where they stopped.
 
+    One that the seller has paused stays paused.
+
     Raises NotPossible; also when the credentials belong to another account.
     """
     account = try_credentials(connection.marketplace, credentials)
@@ -117,7 +119,8 @@ def renew_credentials(*, connection: Connection, credentials: Mapping[str, str])
         )
     connection.seal_credentials(credentials)
     connection.account_id = account
-    connection.status = Connection.Status.ACTIVE
+    if connection.status != Connection.Status.PAUSED:
+        connection.status = Connection.Status.ACTIVE
     connection.last_error = ""
     connection.save(update_fields=["sealed_credentials", "account_id", "status", "last_error"])
     Lane.objects.filter(connection=connection).update(run_at=timezone.now(), failures=0)

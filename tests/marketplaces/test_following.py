@@ -192,6 +192,16 @@ def test_refused_credentials_stop_the_connection_and_fresh_ones_start_it_again(s
         )
 
 
+def test_an_account_the_seller_paused_stays_paused_with_new_credentials(shop: Shop) -> None:
+    services.set_paused(connection=shop.connection, paused=True)
+    fresh = {name: shop.account[name] for name in ("api_key", "webhook_secret")}
+
+    services.renew_credentials(connection=shop.connection, credentials=fresh)
+
+    shop.connection.refresh_from_db()
+    assert shop.connection.status == Connection.Status.PAUSED
+
+
 def test_a_price_the_marketplace_refuses_does_not_hold_up_the_others(shop: Shop) -> None:
     good, bad = shop.sell("PAN-1"), shop.sell("PAN-METADE")
     shop.connect()

@@ -46,7 +46,7 @@ class Plan:
     """Seconds between two kills, at least and at most."""
     cut_gaps: tuple[float, float] = (3.0, 9.0)
     early: int = 5
-    """Kills before the first listings are on sale."""
+    """Kills before the first listings are on sale, and half as many cuts."""
     bursts: float = 0.1
     """The share of kills that follow the one before at once."""
 
@@ -87,7 +87,14 @@ def run(plan: Plan) -> Report:
             bursts=plan.bursts,
         )
         killer.prepare[BUSY] = lambda: journey.slow_down(3)
-        cutter = Cutter(wires, plan.seed, cuts=plan.cuts, gaps=plan.cut_gaps)
+        cutter = Cutter(
+            wires,
+            plan.seed,
+            cuts=plan.cuts,
+            early=plan.early // 2,
+            gaps=plan.cut_gaps,
+            pace_maker=killer.pace_maker,
+        )
         watch = Watch(product, killer)
         report = Report(plan, killer, cutter, watch)
         erp, seller = Erp(journey), Seller(journey, plan.seed)

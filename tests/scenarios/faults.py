@@ -49,6 +49,8 @@ CUT_SECONDS: Mapping[str, tuple[float, float]] = {
     "question cut short": (2, 6),
     "slow": (3, 8),
 }
+SLOWEST: Mapping[str, float] = {"web": 1.0, "marketplace": 1.0, "database": 0.2}
+"""Seconds a slow wire holds each piece; a call is many pieces to the database."""
 LONGER = 3
 """A cut that met nobody lasts up to so many times as long."""
 SAME = {"queue worker, busy": "queue worker", "queue worker, idle": "queue worker"}
@@ -139,13 +141,23 @@ class Killer(Helper):
 
 
 class Cutter(Helper):
-    """Cuts the wires, one after the other, every one in every way before any is cut so again."""
+    """Cuts the wires, one after the other, every one in every way before any is cut so again.
+
+    `early` and `pace_maker` are the killer's: some come early, the others while orders flow.
+    """
 
     def __init__(
-        self, wires: Sequence[Wire], seed: int, *, cuts: int, gaps: tuple[float, float], slowest: float = 1.0
+        self,
+        wires: Sequence[Wire],
+        seed: int,
+        *,
+        cuts: int,
+        early: int,
+        gaps: tuple[float, float],
+        pace_maker: threading.Event,
     ) -> None:
         super().__init__()
-        self.gaps, self.slowest = gaps, slowest
+        self.early, self.gaps, self.pace_maker = early, gaps, pace_maker
         self.dice = random.Random(seed + 1)
         self.plan = list(self._choose(wires, cuts))
         self.done: list[tuple[Wire, Cut]] = []
@@ -168,12 +180,15 @@ class Cutter(Helper):
     def work(self) -> None:
         """Follow the plan to its end; no wire is left cut."""
         for wire, kind in self.plan:
+            while len(self.done) >= self.early and not self.pace_maker.is_set():
+                if self.stopping.wait(0.2):
+                    return
             if self.stopping.wait(self.dice.uniform(*self.gaps)):
                 return
             cut = Cut(
                 kind,
                 size=self.dice.choice((1, 40, 200, 1000)),
-                pause=self.dice.uniform(0.05, 0.2 if wire.name == "database" else self.slowest),
+                pause=self.dice.uniform(0.05, SLOWEST[wire.name]),
                 breaks_off=self.dice.random() < 0.5,
             )
             lasts = self.dice.uniform(*CUT_SECONDS[kind])

@@ -82,8 +82,8 @@ class Wire:
         if cut.kind == "refused":
             listener, self._listener = self._listener, None
             if listener is not None:
+                listener.shutdown(socket.SHUT_RDWR)  # at once, though another thread still looks at it
                 listener.close()
-            self._cut = cut
             self._break_off(cut)
         self._cut = cut
 
@@ -196,10 +196,10 @@ class Wire:
                 if over > 0:
                     other.sendall(piece[: max(0, len(piece) - over)])
                     return False
-        other.sendall(piece)
         last = self._last
         if cut is None and not is_question and last is not None and last.recovered is None:
             last.recovered = time.monotonic() - last.ended
+        other.sendall(piece)
         return True
 
     @staticmethod

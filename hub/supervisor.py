@@ -26,7 +26,7 @@ from hub import logs
 GRACE_SECONDS = 8.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # A child that lived this long is healthy: the next restart comes at once again.
-HEALTHY_SECONDS = 30.0
+HEALTHY_SECONDS = 10.0
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 CHECK_EVERY_SECONDS = 5.0

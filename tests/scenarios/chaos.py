@@ -31,6 +31,7 @@ QUEUE_HIDE_SECONDS = 5
 CONVERGENCE_SECONDS = 180
 """Stuck workers are noticed after 45 s: a lost task is asked for again after 15 s and may wait 30 s for them.
 A lane whose worker died is free after 30 s; one that found nobody rests a little longer each time."""
+TELL_SECONDS = 30.0
 KEPT_OFF = 5
 """Listings still off sale in the end."""
 
@@ -181,9 +182,14 @@ def _live(
         lambda: journey.states().get("connected"), CONVERGENCE_SECONDS, "the first listings on sale"
     )
     killer.pace_maker.set()
+    began = told = time.monotonic()
     with alongside(*workers):
         while killer.is_alive() or cutter.is_alive():
             time.sleep(0.2)
+            if time.monotonic() > told + TELL_SECONDS:
+                told = time.monotonic()
+                kills, cuts = len(killer.done), len(cutter.done)
+                print(f"{told - began:6.0f} s: {kills} kills, {cuts} cuts, {journey.states()}", flush=True)
         for one in workers:
             one.stop()
 

@@ -199,8 +199,12 @@ def _converge(journey: Journey, changes: Changes, seller: Seller, erp: Erp, repo
     began = time.monotonic()
 
     def wait(holds: compare.Condition, what: str) -> None:
+        """What does not come about is told, and the comparison says more."""
         left = max(CONVERGENCE_SECONDS - (time.monotonic() - began), 1)
-        journey.wait_until(holds, left, what)
+        try:
+            journey.wait_until(holds, left, what)
+        except AssertionError as failure:
+            report.findings.differences.append(str(failure))
 
     if not seller.has_corrected:
         wait(lambda: not journey.moving(), "the first load's end")
@@ -209,7 +213,7 @@ def _converge(journey: Journey, changes: Changes, seller: Seller, erp: Erp, repo
     if back:
         journey.start_load("reconnect", back)
         seller.off -= set(back)
-    wait(lambda: not journey.unfinished_orders(), "every order shipped")
+    wait(lambda: not journey.unfinished_orders(), "every order shipped or canceled")
     wait(lambda: not journey.in_the_queue(), "every order acknowledged")
     changes.last_word()
     wait(lambda: not compare.waiting(journey), "nothing on its way")

@@ -14,7 +14,7 @@ from tests.scenarios.journey import HELD_AT_MOST, Journey
 
 Condition = Callable[[], object]
 LOG_PAGE = 50_000
-MOST_TOLD = 40
+MOST_TOLD = 200
 """Differences listed; the others are counted."""
 READ_BACK_SECONDS = 60
 SENDING = ("PUT /v1/prices", "PUT /v1/stock", "POST /v1/loads", "POST /v1/orders")
@@ -45,9 +45,9 @@ class Findings:
 def everything(journey: Journey, erp: Erp, seller: Seller) -> Findings:
     """Compare listings, the journal of what was sent, orders, and that nothing waits or is sent any more."""
     findings = Findings()
+    _orders(findings, journey, erp)
     _listings(findings, journey, seller)
     _journal(findings, journey)
-    _orders(findings, journey, erp)
     _nothing_waits(findings, journey)
     _quiescence(findings, journey)
     return findings

@@ -24,6 +24,8 @@ CATEGORY_MAP: dict[str, str] = json.loads(
 """The seller's category code -> the leaf a person would choose for it."""
 KNOWN_THERE = PROJECT / "marketplaces" / "simulators" / "sandbox" / "catalogue.json"
 """What the marketplace has before anybody sells there."""
+LONG_ENOUGH = "Produto novo, na caixa lacrada, com nota fiscal e garantia do fabricante de um ano."
+"""Four times: as long as the most demanding category wants a description to be."""
 ODD_PRODUCTS = 6
 """Of each kind."""
 FACETS = ("content", "price", "stock")
@@ -160,7 +162,7 @@ class Journey:
 
     def describe(self, sku: str, number: int) -> None:
         """The ERP sends a new description of a product; none is ever used twice."""
-        text = f"Edição {number}. Produto novo, na caixa lacrada, com nota fiscal e garantia do fabricante."
+        text = f"Edição {number}. " + " ".join([LONG_ENOUGH] * 4)
         self.descriptions[sku] = text
         assert not self._put("/bulk/products", {"products": [{"sku": sku, "description": text}]})
 

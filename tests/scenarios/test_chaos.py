@@ -20,6 +20,15 @@ def seed() -> int:
 
 def test_every_process_may_be_killed_and_every_wire_cut_at_any_moment(seed: int) -> None:
     print(f"HUB_CHAOS_SEED={seed}")
-    report = run(Plan(kills=len(TARGETS), cuts=len(CUTS), seed=seed, kill_gaps=(0.5, 3.5), cut_gaps=(0.5, 3)))
+    report = run(
+        Plan(
+            kills=len(TARGETS),
+            cuts=len(CUTS),
+            seed=seed,
+            kill_gaps=(0.5, 3.5),
+            cut_gaps=(0.5, 3),
+            shoppers_pause=0.7,
+        )
+    )
     print(story(report), table(report), sep="\n\n")
     assert report.failures() == []

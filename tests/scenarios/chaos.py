@@ -30,8 +30,8 @@ QUEUE_HIDE_SECONDS = 5
 """An order whose GET was answered to nobody is offered again after this."""
 CONVERGENCE_SECONDS = 240
 """Stuck workers are noticed after 45 s: a lost task is asked for again after 15 s and may wait 30 s for them.
-A lane whose worker died is free after 30 s; one that found nobody rests a little longer each time. Before that
-the ERP takes, invoices and ships what it could not while the network was cut."""
+A lane whose worker died is free after 30 s; one that found nobody rests a little longer each time. Before
+that the ERP takes, invoices and ships what it could not while the network was cut."""
 TELL_SECONDS = 30.0
 KEPT_OFF = 5
 """Listings still off sale in the end."""

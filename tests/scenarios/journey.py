@@ -27,7 +27,7 @@ KNOWN_THERE = PROJECT / "marketplaces" / "simulators" / "sandbox" / "catalogue.j
 LONG_ENOUGH = "Produto novo, na caixa lacrada, com nota fiscal e garantia do fabricante de um ano."
 """Four times: as long as the most demanding category wants a description to be."""
 ODD_PRODUCTS = 6
-"""Of each kind."""
+"""So many are there already, and of twice as many orders come twice."""
 FACETS = ("content", "price", "stock")
 HELD_AT_MOST = 100
 """Shoppers buy fewer units of one SKU between two quantities of the ERP."""
@@ -140,14 +140,14 @@ class Journey:
     def push_specials(self) -> list[str]:
         """The ERP sends products the marketplace behaves oddly with, and some that exist there already.
 
-        Returns the SKUs of the latter. Orders of the others come twice, or in two deliveries.
+        Returns the SKUs of the latter. Orders of the others come twice.
         """
         sound = [one for one in catalogue.load().products if self._is_sound(one)]
         self.described = [one["sku"] for one in sound]
         known = [one["gtin"] for one in json.loads(KNOWN_THERE.read_text(encoding="utf-8")) if one["gtin"]]
         odd = [
-            {**one, "sku": f"{one['sku']}-{mark}", "name": f"{one['name'][:40]} {mark.title()}"}
-            for one, mark in zip(sound, ("DUPLO", "ENTREGAS") * ODD_PRODUCTS, strict=False)
+            {**one, "sku": f"{one['sku']}-DUPLO", "name": f"{one['name'][:40]} Duplo"}
+            for one in sound[: 2 * ODD_PRODUCTS]
         ]
         there = [
             {**one, "sku": f"{one['sku']}-ASSOC", "name": f"{one['name'][:40]} II", "ean": gtin}

@@ -29,7 +29,7 @@ from tests.wires import CUTS, Wire
 QUEUE_HIDE_SECONDS = 5
 """An order whose GET was answered to nobody is offered again after this."""
 CONVERGENCE_SECONDS = 240
-"""Stuck workers are noticed after 45 s: a lost task is asked for again after 15 s and may wait 30 s for them.
+"""For each of the steps at the end. Stuck workers are noticed after 45 s: a lost task is asked for again after 15 s and may wait 30 s for them.
 A lane whose worker died is free after 30 s; one that found nobody rests a little longer each time. Before
 that the ERP takes, invoices and ships what it could not while the network was cut."""
 TELL_SECONDS = 30.0
@@ -203,9 +203,8 @@ def _converge(journey: Journey, changes: Changes, seller: Seller, erp: Erp, repo
 
     def wait(holds: compare.Condition, what: str) -> None:
         """What does not come about is told, and the comparison says more."""
-        left = max(CONVERGENCE_SECONDS - (time.monotonic() - began), 1)
         try:
-            journey.wait_until(holds, left, what)
+            journey.wait_until(holds, CONVERGENCE_SECONDS, what)
         except AssertionError as failure:
             report.findings.differences.append(str(failure))
 

@@ -29,9 +29,9 @@ from tests.wires import CUTS, Wire
 QUEUE_HIDE_SECONDS = 5
 """An order whose GET was answered to nobody is offered again after this."""
 CONVERGENCE_SECONDS = 240
-"""For each of the steps at the end. Stuck workers are noticed after 45 s: a lost task is asked for again after 15 s and may wait 30 s for them.
-A lane whose worker died is free after 30 s; one that found nobody rests a little longer each time. Before
-that the ERP takes, invoices and ships what it could not while the network was cut."""
+"""For each of the steps at the end. Stuck workers are noticed after 45 s: a lost task is asked for again
+after 15 s and may wait 30 s for them. A lane whose worker died is free after 30 s; one that found nobody
+rests a little longer each time. The ERP has to catch up with what it could not take, invoice and ship."""
 TELL_SECONDS = 30.0
 KEPT_OFF = 5
 """Listings still off sale in the end."""
@@ -44,9 +44,9 @@ class Plan:
     kills: int
     cuts: int
     seed: int
-    kill_gaps: tuple[float, float] = (0.8, 4.0)
+    kill_gaps: tuple[float, float] = (0.6, 3.2)
     """Seconds between two kills, at least and at most."""
-    cut_gaps: tuple[float, float] = (3.0, 9.0)
+    cut_gaps: tuple[float, float] = (2.0, 7.0)
     early: int = 5
     """Kills before the first listings are on sale, and half as many cuts."""
     shoppers_pause: float = 2.0

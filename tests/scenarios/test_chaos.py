@@ -25,8 +25,8 @@ def test_every_process_may_be_killed_and_every_wire_cut_at_any_moment(seed: int)
             kills=len(TARGETS),
             cuts=len(CUTS),
             seed=seed,
-            kill_gaps=(0.5, 3.5),
-            cut_gaps=(0.5, 3),
+            kill_gaps=(0.3, 2.5),
+            cut_gaps=(0.3, 2),
             shoppers_pause=0.7,
         )
     )

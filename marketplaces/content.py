@@ -183,6 +183,12 @@ def _terms_there(listing_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
         frozen = row.frozen_at is not None
         is_seen = row.seen_at and row.confirmed_at and row.seen_at > row.confirmed_at
         text = row.seen_value if frozen and is_seen else row.confirmed_value
+        if (
+            not frozen
+            and row.sent_value
+            and row.sent_version > max(row.confirmed_version, row.refused_version)
+        ):
+            text = row.sent_value  # never answered, so it may be in force, and is the newer of the two
         if row.facet == Facet.PRICE.value and (price := Price.read(text)):
             terms |= {"price": price.price, "list_price": price.list_price}
         elif row.facet == Facet.STOCK.value and frozen:

@@ -13,7 +13,7 @@ from catalog.models import Variation
 from marketplaces import services
 from marketplaces.models import Listing, Load, LoadItem
 from tests import engine as driver
-from tests.marketplaces.shop import Shop
+from tests.marketplaces.shop import Shop, change_product
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -103,3 +103,17 @@ def test_a_connect_asked_for_while_a_match_is_looked_for_in_vain(shop: Shop) -> 
     load = while_asked(shop, "/v1/catalogue/search", lambda: start(shop, "connect"))
 
     check(shop, load, "connected", "live")
+
+
+def test_content_sent_again_takes_no_price_back_whose_answer_was_lost(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", price="129.90")
+    shop.connect("PAN-1")
+    shop.sandbox.add_fault(match="/v1/prices", kind="status", status=503, after_commit=True)
+    change_product(variation, price="99.90")
+    driver.run_until(lambda: shop.shown("PAN-1")["price"] == "99.90")
+
+    shop.send_again("PAN-1")
+
+    told = [entry["value"] for entry in shop.sandbox.log(shop.account["account_id"], "PAN-1", "price")]
+    assert "129.90" not in told[told.index("99.90") :], told
+    assert shop.shown("PAN-1")["price"] == "99.90"

@@ -2,6 +2,8 @@
 #   make run      start everything (database, web, workers, simulators) and print where it is; Ctrl-C stops it
 #   make demo     tell the whole story against what `make run` runs in another terminal, in under two minutes
 #   make test     run the tests in two processes; only one kind with  make test only="listing and not slow"
+#   make chaos    kill processes and cut the network for a quarter of an hour while orders flow, then compare all
+#                 books; prints a table of what was survived. Options: make chaos kills=500 seed=42
 #   make check    format, lint, types, import rules, Django's own checks, and that docs/openapi.yaml is current
 #   make bench    measure what the hub can do beside bare PostgreSQL and Django; one part with  make bench only=bulk
 #   make schema   write docs/openapi.yaml, the API's description, after a change of the API; the result is committed
@@ -12,6 +14,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 only ?=
 workers ?= 2
+kills ?= 200
+seed ?=
 rounds ?= 5
 # Tests and checks have a database of their own: a `make run` beside them is not disturbed.
 TEST_ENV = HUB_DATA="$${HUB_DATA:-$(CURDIR)/var/test}" HUB_PG_CONF="$${HUB_PG_CONF:-fsync=off,full_page_writes=off}"
@@ -20,7 +24,7 @@ TEST_ENV = HUB_DATA="$${HUB_DATA:-$(CURDIR)/var/test}" HUB_PG_CONF="$${HUB_PG_CO
 SPECTACULAR = env -u HUB_RATE_TABLE -u HUB_STEP_STATUS $(BIN)/python manage.py spectacular --validate --fail-on-warn
 
 .DEFAULT_GOAL := run
-.PHONY: setup run test check demo messages schema bench
+.PHONY: setup run test chaos bench check demo messages schema
 
 setup: $(VENV)/.runtime
 
@@ -32,6 +36,9 @@ demo: $(VENV)/.runtime
 
 test: $(VENV)/.testing
 	@$(TEST_ENV) $(BIN)/python -m pytest -n $(workers) $(if $(only),-k "$(only)")
+
+chaos: $(VENV)/.testing
+	@$(TEST_ENV) $(BIN)/python -m tests.scenarios.chaos --kills $(kills) $(if $(seed),--seed $(seed))
 
 # With PostgreSQL as shipped: what is measured is written to disk. Fails where a target is missed.
 bench: $(VENV)/.testing

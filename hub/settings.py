@@ -75,6 +75,7 @@ MIDDLEWARE = [
     "hub.people_only.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "hub.outage.DatabaseAway",
 ]
 
 ROOT_URLCONF = "hub.urls"

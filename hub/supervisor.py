@@ -26,7 +26,7 @@ from hub import logs
 GRACE_SECONDS = 8.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # A child that lived this long is healthy: the next restart comes at once again.
-HEALTHY_SECONDS = 30.0
+HEALTHY_SECONDS = 10.0
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 CHECK_EVERY_SECONDS = 5.0
@@ -91,7 +91,7 @@ class Supervisor:
         self.as_json = as_json
         self._orders = 0  # stop signals received: one asks, a second one insists
         self._wake = threading.Event()
-        self._stuck: set[str] = set()
+        self._stuck: dict[str, subprocess.Popen[str]] = {}
         self._print_lock = threading.Lock()
         self._width = max(len(child.spec.name) for child in self.children)
         self._colours = {child.spec.name: COLOURS[n % len(COLOURS)] for n, child in enumerate(self.children)}
@@ -132,8 +132,7 @@ class Supervisor:
     def _restart_the_dead(self) -> None:
         for child in self.children:
             name, process = child.spec.name, child.process
-            if process is not None and name in self._stuck:
-                self._stuck.discard(name)
+            if process is not None and self._stuck.pop(name, None) is process:
                 self.say("has stopped working; killing it", name)
                 _kill_group(process)
                 process.wait()
@@ -181,11 +180,14 @@ class Supervisor:
                 if self.tend is not None:
                     self.tend()
                 for child in self.children:
+                    process = child.process
+                    if process is None:
+                        continue  # nobody works while it rests: its successor is not to die for that
                     check = self.checks.get(child.spec.name, _never_stuck)
                     # A child just started gets the same time to show that it works.
                     age = time.monotonic() - child.started
                     if min(check(), age) > self.stuck_after:
-                        self._stuck.add(child.spec.name)
+                        self._stuck[child.spec.name] = process
             except Exception as error:
                 self.say(f"a check failed: {type(error).__name__}: {error}")
 

@@ -189,6 +189,12 @@ def _terms_there(listing_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
         frozen = row.frozen_at is not None
         is_seen = row.seen_at and row.confirmed_at and row.seen_at > row.confirmed_at
         text = row.seen_value if frozen and is_seen else row.confirmed_value
+        if (
+            not frozen
+            and row.sent_value
+            and row.sent_version > max(row.confirmed_version, row.refused_version)
+        ):
+            text = row.sent_value  # never answered, so it may be in force, and is the newer of the two
         if row.facet == Facet.PRICE.value and (price := Price.read(text)):
             terms |= {"price": price.price, "list_price": price.list_price}
         elif row.facet == Facet.STOCK.value and frozen:
@@ -267,7 +273,7 @@ def _settle_batch(
         submissions.follow(turn.connection, Facet.CONTENT, waiting, receipt)
         states.move(
             [
-                Move(row[0], State.PROCESSING, note=receipt.submission_id)
+                Move(row[0], State.PROCESSING, by_id[row[0]].load_id, note=receipt.submission_id)
                 for row in waiting
                 if by_id[row[0]].state == State.WAITING
             ]
@@ -321,7 +327,7 @@ def settle_results(turn: Turn, rows: Mapping[str, Row], outcomes: Iterable[Outco
         asked_anew = listing.state == State.WAITING and wanted.get(row[0], 0) > row[1]
         if listing.state in (*TO_SEND, State.CATALOGUING) and not asked_anew:
             state = _state_after(outcome.verdict)
-            moves.append(Move(row[0], state, remote_id=outcome.remote_id, url=outcome.url))
+            moves.append(Move(row[0], state, listing.load_id, outcome.remote_id, outcome.url))
     ledger.confirm(Facet.CONTENT, accepted)
     states.close_issues([row[0] for row in accepted], Facet.CONTENT, StoredIssue.Closed.ACCEPTED)
     if refused:
@@ -333,8 +339,8 @@ def settle_results(turn: Turn, rows: Mapping[str, Row], outcomes: Iterable[Outco
             StoredIssue.Origin.MARKETPLACE,
             refused,
         )
-    states.move(moves)
-    follow_up(turn, moves)
+    moved = states.move(moves)
+    follow_up(turn, [one for one in moves if one.listing_id in moved])
     return set(told)
 
 
@@ -368,10 +374,11 @@ def _refuse(
     if not refusals:
         return
     ledger.refuse(Facet.CONTENT, [(one.listing_id, one.version, "") for one in refusals])
-    states.open_issues(turn.connection.seller_id, turn.connection.pk, Facet.CONTENT, origin, refusals)
-    states.move(
-        [Move(one.listing_id, State.ERROR) for one in refusals if by_id[one.listing_id].state in TO_SEND]
-    )
+    waited = {one.listing_id for one in refusals if by_id[one.listing_id].state in TO_SEND}
+    moved = states.move([Move(one, State.ERROR, by_id[one].load_id) for one in sorted(waited)])
+    # What was asked for anew meanwhile gets an answer of its own.
+    told = [one for one in refusals if one.listing_id in moved or one.listing_id not in waited]
+    states.open_issues(turn.connection.seller_id, turn.connection.pk, Facet.CONTENT, origin, told)
 
 
 def _withdraw(turn: Turn, adapter: ContentPublisher, dues: Sequence[Due]) -> None:
@@ -395,19 +402,20 @@ def _withdraw(turn: Turn, adapter: ContentPublisher, dues: Sequence[Due]) -> Non
                 refused.append(Refusal(due.listing_id, due.load_id, due.version, issues))
             else:
                 done.append(due)
-    _settle_withdrawal([rows[due.sku] for due in done])
+    _settle_withdrawal(done)
     _refuse(turn, StoredIssue.Origin.MARKETPLACE, refused, {due.listing_id: due for due in dues})
 
 
 @begin_again
-def _settle_withdrawal(rows: Sequence[Row]) -> None:
-    ids = [row[0] for row in rows]
-    ledger.confirm(Facet.CONTENT, rows)
+def _settle_withdrawal(dues: Sequence[Due]) -> None:
+    """Off sale; what was asked back meanwhile has its content due, and returns with all of it."""
+    ledger.confirm(Facet.CONTENT, [(due.listing_id, due.version, "") for due in dues])
+    ids = [due.listing_id for due in dues]
     ledger.go_off(ids)
     held.overtake(ids)
+    moved = states.move([Move(due.listing_id, State.DISCONNECTED, due.load_id) for due in dues])
     for facet in Facet:
-        states.close_issues(ids, facet, StoredIssue.Closed.DISCONNECTED)
-    states.move([Move(one, State.DISCONNECTED) for one in ids])
+        states.close_issues(sorted(moved), facet, StoredIssue.Closed.DISCONNECTED)
 
 
 def _check_again(turn: Turn, translator: Translator, dues: Sequence[Due]) -> None:

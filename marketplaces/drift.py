@@ -169,7 +169,7 @@ def publish_gone_again(
 @begin_again
 def accept_gone(*, connection: Connection, listings: QuerySet[Listing]) -> int:
     """Take it that these listings are off sale: they count as disconnected; returns how many."""
-    ids = list(
+    load_of = dict(
         listings.filter(
             Q(state=Listing.State.CONNECTED),
             seller_id=connection.seller_id,
@@ -177,12 +177,13 @@ def accept_gone(*, connection: Connection, listings: QuerySet[Listing]) -> int:
             gone_at__isnull=False,
         )
         .order_by("pk")
-        .values_list("pk", flat=True)
+        .values_list("pk", "load")
     )
+    ids = list(load_of)
     Listing.objects.filter(pk__in=ids).update(intent=Listing.Intent.WITHDRAWN, gone_at=None, gone_as="")
     ledger.go_off(ids)
     held.overtake(ids)
     for facet in Facet:
         states.close_issues(ids, facet, Issue.Closed.DISCONNECTED)
-    states.move([Move(one, Listing.State.DISCONNECTED, note="gone") for one in ids])
+    states.move([Move(one, Listing.State.DISCONNECTED, load, note="gone") for one, load in load_of.items()])
     return len(ids)

@@ -69,9 +69,11 @@ def _watch(turn: Turn, adapter: ListingReader) -> bool:
             if listing is None:
                 continue
             if view.state is ListingState.LIVE:
-                moves.append(Move(listing.pk, Listing.State.CONNECTED, view.remote_id, view.url))
+                moves.append(
+                    Move(listing.pk, Listing.State.CONNECTED, listing.load_id, view.remote_id, view.url)
+                )
             elif view.state is ListingState.REJECTED:
-                moves.append(Move(listing.pk, Listing.State.ERROR, view.remote_id, view.url))
+                moves.append(Move(listing.pk, Listing.State.ERROR, listing.load_id, view.remote_id, view.url))
                 refused.append(Refusal(listing.pk, listing.load_id, 0, view.issues))
         _settle_watch(turn, moves, refused)
     return waiting.exists()
@@ -80,10 +82,11 @@ def _watch(turn: Turn, adapter: ListingReader) -> bool:
 @begin_again
 def _settle_watch(turn: Turn, moves: Sequence[Move], refused: Sequence[Refusal]) -> None:
     connection = turn.connection
-    states.open_issues(connection.seller_id, connection.pk, Facet.CONTENT, Issue.Origin.MARKETPLACE, refused)
-    states.move(moves)
-    ledger.watch_corrections([one.listing_id for one in refused])
-    content.follow_up(turn, moves)
+    moved = states.move(moves)
+    told = [one for one in refused if one.listing_id in moved]
+    states.open_issues(connection.seller_id, connection.pk, Facet.CONTENT, Issue.Origin.MARKETPLACE, told)
+    ledger.watch_corrections([one.listing_id for one in told])
+    content.follow_up(turn, [one for one in moves if one.listing_id in moved])
 
 
 def _look(turn: Turn, adapter: ListingReader) -> timedelta:
@@ -255,7 +258,7 @@ def _note_fate(turn: Turn, ids: Mapping[str, int], views: Sequence[ListingView],
     on_sale = mine.filter(pk__in=rejected, state=Listing.State.CONNECTED, state_at__lt=asked_at)
     for listing in on_sale.only("load_id"):
         view = rejected[listing.pk]
-        moves.append(Move(listing.pk, Listing.State.ERROR, view.remote_id, view.url))
+        moves.append(Move(listing.pk, Listing.State.ERROR, listing.load_id, view.remote_id, view.url))
         refused.append(Refusal(listing.pk, listing.load_id, 0, view.issues))
     if moves:
         _settle_watch(turn, moves, refused)

@@ -34,10 +34,15 @@ OF_ITEM: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A listing's step to a state, with what the marketplace told on the way."""
+    """A listing's step to a state, with what the marketplace told on the way.
+
+    `load_id` is the load for which the marketplace was asked: where the seller has started another one
+    since, the step is not taken, for the listing waits for what was asked last.
+    """
 
     listing_id: int
     state: str
+    load_id: int | None
     remote_id: str = ""
     url: str = ""
     note: str = ""
@@ -46,12 +51,12 @@ class Move:
 _MOVE = """
 WITH d AS (
     SELECT * FROM jsonb_to_recordset(%s::jsonb)
-    AS d(id bigint, state text, item_state text, remote_id text, url text, note text)
+    AS d(id bigint, state text, load_id bigint, item_state text, remote_id text, url text, note text)
 ), moved AS (
     UPDATE marketplaces_listing l SET state = d.state, state_at = now(), corrected_at = NULL,
         remote_id = CASE WHEN d.remote_id <> '' THEN d.remote_id ELSE l.remote_id END,
         url = CASE WHEN d.url <> '' THEN d.url ELSE l.url END
-    FROM d WHERE l.id = d.id
+    FROM d WHERE l.id = d.id AND (l.load_id = d.load_id OR l.load_id IS NULL)
     RETURNING l.id, l.state, l.load_id, d.item_state, d.note
 ), items AS (
     UPDATE marketplaces_loaditem i SET state = m.item_state, updated_at = now()
@@ -61,18 +66,23 @@ WITH d AS (
 )
 INSERT INTO marketplaces_listingevent (listing_id, at, state, load_id, note)
 SELECT id, clock_timestamp(), state, load_id, note FROM moved ORDER BY id
+RETURNING listing_id
 """
 
 
 @begin_again
-def move(moves: Sequence[Move]) -> None:
-    """Take listings to new states, together with their load items and their history."""
+def move(moves: Sequence[Move]) -> set[int]:
+    """Take listings to new states, together with their load items and their history.
+
+    Returns the listings that moved: those without a newer load.
+    """
     if not moves:
-        return
+        return set()
     rows = [
         {
             "id": one.listing_id,
             "state": one.state,
+            "load_id": one.load_id,
             "item_state": OF_ITEM[one.state],
             "remote_id": one.remote_id,
             "url": one.url[:500],
@@ -82,6 +92,7 @@ def move(moves: Sequence[Move]) -> None:
     ]
     with database.cursor() as cursor:
         cursor.execute(_MOVE, [json.dumps(rows)])
+        return {int(listing_id) for (listing_id,) in cursor.fetchall()}
 
 
 def finish_loads(connection_id: int) -> None:

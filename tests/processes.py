@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,7 +46,19 @@ ROLES = (
     "simulators",
     "postmaster",
     "database backend",
+    "database checkpointer",
+    "database writer",
+    "database walwriter",
+    "database autovacuum",
 )
+_DATABASE_ROLES = {
+    "postgres: hub hub": "database backend",
+    "postgres: checkpointer": "database checkpointer",
+    "postgres: background writer": "database writer",
+    "postgres: walwriter": "database walwriter",
+    "postgres: autovacuum launcher": "database autovacuum",
+}
+"""How the database's processes call themselves."""
 _SPAWNED = re.compile(r"Process-\w+ (ready for work|monitoring|pushing tasks) at (\d+)")
 _ESTABLISHED = "01"
 
@@ -66,21 +79,27 @@ class Product:
         self.folder = folder
         self.data = folder / "var"
         self.log_file = folder / "run.log"
-        port, sandbox_port = free_port(), free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        self.sandbox_url = f"http://127.0.0.1:{sandbox_port}"
+        self.port, self.sandbox_port = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        """The address ERPs are given."""
+        self.sandbox_url = f"http://127.0.0.1:{self.sandbox_port}"
+        self.called_port = self.sandbox_port
+        """Where the hub calls the sandbox: its port, or that of a wire in between."""
         self.environment = {
             **{name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
             "DJANGO_SETTINGS_MODULE": "tests.talkative_settings",
             "HUB_DATA": str(self.data),
-            "HUB_PORT": str(port),
-            "HUB_SANDBOX_PORT": str(sandbox_port),
+            "HUB_PORT": str(self.port),
+            "HUB_SANDBOX_PORT": str(self.sandbox_port),
             "HUB_PG_CONF": "fsync=off,full_page_writes=off",
             **environment,
         }
         self.mark = ""
         self.demo: dict[str, Any] = {}
-        self._socket_folder = ""
+        self._database_socket = ""
+        self._births: dict[int, str] = {}
+        self._births_read = 0
+        self._births_lock = threading.Lock()
         self._run: subprocess.Popen[bytes] | None = None
 
     # --- up and down ---------------------------------------------------------------------------
@@ -100,8 +119,6 @@ class Product:
         self.wait_until(lambda: "The hub is ready" in self.log() or self._run.poll() is not None)  # type: ignore[union-attr]
         assert self._run.poll() is None, self.log()
         self.mark = undertaker.read_mark(self.data / "run.json") or ""
-        (lock,) = localpg.default_root(self.data).glob("*/postmaster.pid")
-        self._socket_folder = lock.read_text().splitlines()[4]  # its fifth line, by PostgreSQL's miscadmin.h
         self.demo = json.loads((self.data / "demo.json").read_text(encoding="utf-8"))
 
     def stop(self) -> None:
@@ -164,9 +181,21 @@ class Product:
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Ask the hub's database; raises psycopg.OperationalError while it is away."""
         with psycopg.connect(
-            host=self._socket_folder, port=localpg.PORT, user=localpg.USER, dbname="hub"
+            host=str(Path(self.database_socket).parent), port=localpg.PORT, user=localpg.USER, dbname="hub"
         ) as database:
             return database.execute(query, values).fetchall()
+
+    @property
+    def database_socket(self) -> str:
+        """Where the hub's database listens; raises OSError before it ever did."""
+        if not self._database_socket:
+            locks = list(localpg.default_root(self.data).glob("*/postmaster.pid"))
+            lines = locks[0].read_text().splitlines() if locks else []
+            if len(lines) < 5:
+                raise FileNotFoundError("the database is not up yet")
+            # The fifth line, by PostgreSQL's miscadmin.h; it does not change from one start to the next.
+            self._database_socket = f"{lines[4]}/.s.PGSQL.{localpg.PORT}"
+        return self._database_socket
 
     def log(self) -> str:
         """What `manage.py run` has printed so far."""
@@ -207,9 +236,11 @@ class Product:
         postmaster = self._postmaster()
         if postmaster:
             found["postmaster"] = [postmaster]
-            found["database backend"] = [
-                pid for pid in children.get(postmaster, []) if _command(pid).startswith("postgres: hub hub")
-            ]
+            for pid in children.get(postmaster, []):
+                command = _command(pid)
+                for start, role in _DATABASE_ROLES.items():
+                    if command.startswith(start):
+                        found[role].append(pid)
         return found
 
     def kill(self, role: str, choose: Callable[[list[int]], int] = min) -> int | None:
@@ -223,9 +254,9 @@ class Product:
 
     def _queue_members(self, pids: list[int]) -> Iterator[tuple[int, str]]:
         """Tell workers, monitor and pusher apart by what they said when they were born."""
-        born = {int(pid): what for what, pid in _SPAWNED.findall(self.log())}
+        self._read_births()
         for pid in pids:
-            what = born.get(pid, "")
+            what = self._births.get(pid, "")
             if what == "monitoring":
                 yield pid, "queue monitor"
             elif what == "pushing tasks":
@@ -234,8 +265,18 @@ class Product:
                 is_busy = self._is_calling_the_sandbox(pid)
                 yield pid, "queue worker, busy" if is_busy else "queue worker, idle"
 
+    def _read_births(self) -> None:
+        """Read on in the log, whole lines only: it grows long, and the question comes often."""
+        with self._births_lock, self.log_file.open("rb") as log:
+            log.seek(self._births_read)
+            fresh = log.read()
+            fresh = fresh[: fresh.rfind(b"\n") + 1]
+            self._births_read += len(fresh)
+            for what, pid in _SPAWNED.findall(fresh.decode(errors="replace")):
+                self._births[int(pid)] = what
+
     def _is_calling_the_sandbox(self, pid: int) -> bool:
-        port = f":{int(self.sandbox_url.rpartition(':')[2]):04X}"
+        port = f":{self.called_port:04X}"
         with contextlib.suppress(OSError):
             sockets = {os.readlink(one) for one in Path(f"/proc/{pid}/fd").iterdir()}
             for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
@@ -259,13 +300,19 @@ class Product:
 
 
 @contextlib.contextmanager
-def running(**environment: str) -> Iterator[Product]:
-    """A product that is up; afterwards it is down, and that nothing is left of it is asserted."""
+def running(
+    *, before: Callable[[Product], object] = lambda product: None, **environment: str
+) -> Iterator[Product]:
+    """A product that is up; afterwards it is down, and that nothing is left of it is asserted.
+
+    `before` is called with the product before it starts: the place to change its environment.
+    """
     # Not pytest's tmp_path: PostgreSQL, which may run as another user, must be able to enter.
     folder = Path(tempfile.mkdtemp(prefix="hub-scenario-", dir="/tmp"))
     folder.chmod(0o755)
     product = Product(folder, environment)
     try:
+        before(product)
         product.start()
         yield product
     except BaseException:

@@ -9,7 +9,8 @@ import pytest
 
 from tests.browser.reader import PHONE, Reader
 from tests.processes import Product
-from tests.scenarios.journey import Erp, Journey, alongside
+from tests.scenarios.clients import Erp
+from tests.scenarios.journey import Journey, alongside
 
 DESK = {"width": 1280, "height": 900}
 LEAVES = ("/logout/", "/jsi18n/", ".csv", "/login/")

@@ -205,6 +205,22 @@ def test_a_stuck_child_is_killed_and_started_again(started: list[Run], tmp_path:
     run.wait_for(r"\| deaf", times=2)
 
 
+def test_a_child_that_is_away_is_not_stuck(started: list[Run], tmp_path: Path) -> None:
+    """Nobody works while it rests before its restart; its successor is not to die for that."""
+    idle_work = tmp_path / "work waits"
+    check = f"{{'workers': lambda: 99.0 if pathlib.Path({str(idle_work)!r}).exists() else 0.0}}"
+    run = Run({"workers": IDLE}, f"checks={check}, check_every=0.05, stuck_after=0.6")
+    started.append(run)
+    [victim] = run.wait_for(r"started as process (\d+)")
+    os.kill(int(victim), signal.SIGKILL)
+    idle_work.touch()
+    run.wait_for("started as process", times=2)
+    idle_work.unlink()
+    time.sleep(0.5)
+    assert not any("has stopped working" in line for line in run.lines)
+    assert run.wait_for(r"\| idle"), "the successor works"
+
+
 def test_a_failing_check_is_told_and_changes_nothing(started: list[Run]) -> None:
     run = Run({"workers": IDLE}, "checks={'workers': lambda: 1 / 0}, check_every=0.1, stuck_after=0.1")
     started.append(run)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import random
 import threading
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from decimal import Decimal
 from typing import Any, TypeVar
 
 import psycopg
 
 from catalog.demo import catalogue
-from hub.erp import orders as erp_orders
 from hub.erp.control import ControlApi
-from hub.erp.http import ErpError, batches, in_path
+from hub.erp.http import batches
 from tests.processes import PROJECT, Product
 
 T = TypeVar("T")
@@ -25,6 +22,12 @@ CATEGORY_MAP: dict[str, str] = json.loads(
     (PROJECT / "tests" / "catalog" / "demo_category_map.json").read_text(encoding="utf-8")
 )
 """The seller's category code -> the leaf a person would choose for it."""
+KNOWN_THERE = PROJECT / "marketplaces" / "simulators" / "sandbox" / "catalogue.json"
+"""What the marketplace has before anybody sells there."""
+LONG_ENOUGH = "Produto novo, na caixa lacrada, com nota fiscal e garantia do fabricante de um ano."
+"""Four times: as long as the most demanding category wants a description to be."""
+ODD_PRODUCTS = 6
+"""So many are there already, and of twice as many orders come twice."""
 FACETS = ("content", "price", "stock")
 HELD_AT_MOST = 100
 """Shoppers buy fewer units of one SKU between two quantities of the ERP."""
@@ -49,6 +52,19 @@ class Helper(threading.Thread):
     def __init__(self) -> None:
         super().__init__(name=type(self).__name__, daemon=True)
         self.stopping = threading.Event()
+        self.failure: BaseException | None = None
+
+    def run(self) -> None:
+        """Work; what ends it early is kept for whoever started it."""
+        try:
+            self.work()
+        except BaseException as failure:
+            self.failure = failure
+            raise
+
+    def work(self) -> None:
+        """Do it, until `stopping` is set."""
+        raise NotImplementedError
 
     def stop(self) -> None:
         """Let it finish what it is doing, and wait for that."""
@@ -97,6 +113,10 @@ class Journey:
         """Every price and stock the ERP ever asked for, by SKU and kind, oldest first."""
         self.refused: list[str] = []
         """Products the hub would not take as the ERP first sent them."""
+        self.described: list[str] = []
+        """Products whose description the ERP may change."""
+        self.descriptions: dict[str, str] = {}
+        """The description the ERP sent last, by SKU."""
 
     # --- the catalogue -------------------------------------------------------------------------
 
@@ -115,6 +135,44 @@ class Journey:
             wanted[sku] |= fix
         assert not self._put(
             "/bulk/products", {"products": [{"sku": sku} | fix for sku, fix in wanted.items()]}
+        )
+
+    def push_specials(self) -> list[str]:
+        """The ERP sends products the marketplace behaves oddly with, and some that exist there already.
+
+        Returns the SKUs of the latter. Orders of the others come twice.
+        """
+        sound = [one for one in catalogue.load().products if self._is_sound(one)]
+        self.described = [one["sku"] for one in sound]
+        known = [one["gtin"] for one in json.loads(KNOWN_THERE.read_text(encoding="utf-8")) if one["gtin"]]
+        odd = [
+            {**one, "sku": f"{one['sku']}-DUPLO", "name": f"{one['name'][:40]} Duplo"}
+            for one in sound[: 2 * ODD_PRODUCTS]
+        ]
+        there = [
+            {**one, "sku": f"{one['sku']}-ASSOC", "name": f"{one['name'][:40]} II", "ean": gtin}
+            for one, gtin in zip(sound, known[:ODD_PRODUCTS], strict=False)
+        ]
+        assert not self._put("/bulk/products", {"products": odd + there})
+        return [str(one["sku"]) for one in there]
+
+    @staticmethod
+    def _is_sound(product: Mapping[str, Any]) -> bool:
+        return product["sku"] not in catalogue.load().faults and not product.get("variations")
+
+    def describe(self, sku: str, number: int) -> None:
+        """The ERP sends a new description of a product; none is ever used twice."""
+        text = f"Edição {number}. " + " ".join([LONG_ENOUGH] * 4)
+        self.descriptions[sku] = text
+        assert not self._put("/bulk/products", {"products": [{"sku": sku, "description": text}]})
+
+    def let_content_follow(self) -> None:
+        """The seller switches on that descriptions and pictures follow by themselves."""
+        patiently(
+            lambda: self.product.shell(
+                "from marketplaces.models import Connection\n"
+                f"Connection.objects.filter(pk={self.connection_id}).update(sync_content=True)"
+            )
         )
 
     def _put(self, path: str, body: Mapping[str, Any]) -> list[str]:
@@ -138,9 +196,15 @@ class Journey:
             )
         )
 
-    def connect_all(self) -> None:
+    def connect_all(self, but: Sequence[str] = ()) -> None:
         """The seller clicks Conectar for everything; repeated until it has a load, and then it has one."""
-        self._load("connect", "variations=Variation.objects.filter(seller_id=connection.seller_id)")
+        mine = "Variation.objects.filter(seller_id=connection.seller_id)"
+        self._load("connect", f"variations={mine}.exclude(sku__in={list(but)!r})")
+
+    def associate(self, skus: Sequence[str]) -> None:
+        """The seller clicks Associar for what the marketplace has already."""
+        mine = "Variation.objects.filter(seller_id=connection.seller_id)"
+        self._load("associate", f"variations={mine}.filter(sku__in={list(skus)!r})")
 
     def reconnect_corrected(self) -> None:
         """The seller clicks "reconnect the corrected ones"."""
@@ -162,6 +226,12 @@ class Journey:
             )
         )
 
+    def start_load(self, action: str, skus: Sequence[str]) -> None:
+        """Send some by the API; a repeated call may find nothing left to send, or start a second load."""
+        said = {"connection": "Sandbox", "action": action, "skus": list(skus)}
+        answer = self.api.call("POST", "/loads", said)
+        assert answer.status in (201, 422), answer
+
     # --- waiting -------------------------------------------------------------------------------
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -177,6 +247,19 @@ class Journey:
         )
         wanted = list(facets or FACETS)
         return int(self.rows(query, self.connection_id, self.connection_id, wanted)[0][0])
+
+    def moving(self) -> int:
+        """Listings whose state is not final."""
+        return self.on_their_way("none")
+
+    def corrections_to_see(self) -> int:
+        """Refused listings the ERP changed and the hub has not checked again yet."""
+        query = (
+            "SELECT count(*) FROM marketplaces_listing l JOIN marketplaces_sync s ON s.listing_id = l.id"
+            " AND s.facet = 'content' WHERE l.connection_id = %s AND l.state = 'error'"
+            " AND s.due_at IS NOT NULL"
+        )
+        return int(self.rows(query, self.connection_id)[0][0])
 
     def states(self) -> dict[str, int]:
         """How many listings are in which state."""
@@ -199,6 +282,11 @@ class Journey:
             " WHERE l.connection_id = %s AND l.state = 'connected' ORDER BY 1"
         )
         return [sku for (sku,) in self.rows(query, self.connection_id)]
+
+    def skus(self) -> list[str]:
+        """Every SKU the ERP has."""
+        query = "SELECT sku FROM catalog_variation WHERE seller_id = %s ORDER BY 1"
+        return [sku for (sku,) in self.rows(query, self.seller_id)]
 
     def change_values(self, skus: Iterable[str], number: int) -> None:
         """The ERP sends a new price and a new stock for some SKUs; no value is ever used twice.
@@ -228,142 +316,6 @@ class Journey:
         return int(found["waiting"]) + int(found["hidden"])
 
     def unfinished_orders(self) -> list[str]:
-        """Orders at the marketplace that are not on their way to the shopper yet."""
+        """Orders at the marketplace that are neither on their way to the shopper yet nor canceled."""
         orders = self.market.orders(self.account)
-        return [one["id"] for one in orders if one["status"] not in ("shipped", "delivered")]
-
-    def order_troubles(self, bought: Mapping[str, Mapping[str, Any]]) -> list[str]:
-        """What is wrong with orders: lost, doubled, not taken by the ERP, or the invoice not told."""
-        query = (
-            "SELECT o.remote_id, o.status_type, o.sync_status, q.version = q.acknowledged_version,"
-            " array(SELECT key FROM orders_invoice i WHERE i.order_id = o.id)"
-            " FROM orders_order o LEFT JOIN orders_queueentry q ON q.order_id = o.id WHERE o.seller_id = %s"
-        )
-        here: defaultdict[str, list[Any]] = defaultdict(list)
-        for remote_id, *facts in self.rows(query, self.seller_id):
-            here[remote_id].append(facts)
-        found = [f"{one}: in the hub, but nobody bought it" for one in here.keys() - bought.keys()]
-        for remote_id, there in bought.items():
-            rows = here[remote_id]
-            if len(rows) != 1:
-                found.append(f"{remote_id}: {len(rows)} times in the hub")
-                continue
-            ((status, sync_status, is_acknowledged, keys),) = rows
-            if (status, sync_status, is_acknowledged) != ("SHIPPED", "SYNCED", True):
-                found.append(f"{remote_id}: {status}, {sync_status}, acknowledged: {is_acknowledged}")
-            if len(keys) != 1 or there["invoice"]["key"] != keys[0]:
-                found.append(f"{remote_id}: invoices {keys} here, {there['invoice']} there")
-        return found
-
-    # --- what must hold in the end -------------------------------------------------------------
-
-    def differences(self) -> list[str]:
-        """Where the marketplace does not show what the hub wants, item by item."""
-        query = (
-            "SELECT v.sku, l.state, v.qty, p.status, coalesce(v.price, p.price),"
-            " coalesce(v.promotional_price, p.promotional_price)"
-            " FROM marketplaces_listing l JOIN catalog_variation v ON v.id = l.variation_id"
-            " JOIN catalog_product p ON p.id = v.product_id WHERE l.connection_id = %s"
-        )
-        shown = {one["sku"]: one for one in self.market.listings(self.account)}
-        found = []
-        for sku, state, quantity, _status, price, promotion in self.rows(query, self.connection_id):
-            there = shown.get(sku, {"state": "absent", "creations": 0})
-            if (state == "connected") != (there["state"] == "live"):
-                found.append(f"{sku}: {state} here, {there['state']} there")
-            if state != "connected" or there["state"] != "live":
-                continue
-            if there["creations"] != 1:
-                found.append(f"{sku}: created {there['creations']} times")
-            wanted = min(price, promotion) if promotion else price
-            if Decimal(there["price"]) != wanted:
-                found.append(f"{sku}: price {wanted} here, {there['price']} there")
-            if there["quantity"] != quantity:
-                found.append(f"{sku}: stock {quantity} here, {there['quantity']} there")
-        return found
-
-    def values_that_went_back(self) -> list[str]:
-        """Where the marketplace was told an older price or stock after a newer one."""
-        log = self.market._api.need("GET", "/log", account=self.account, size=50_000)["log"]
-        newest: dict[tuple[str, str], int] = {}
-        heard: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-        found = []
-        for entry in log:
-            key = entry["sku"], entry["kind"]
-            heard[key].append(f"{entry['value']} ({entry['origin']}, {entry['at']:.3f})")
-            # What shoppers took out is not told by the hub; what came with the publication has no number.
-            place = None if entry["origin"] == "purchase" else self._place(key, entry["value"])
-            if place is None:
-                continue
-            if place < newest.get(key, -1):
-                found.append(
-                    f"{entry['sku']}: {entry['kind']} {entry['value']} after a newer one: {heard[key]}"
-                )
-            newest[key] = max(place, newest.get(key, -1))
-        assert {kind for _sku, kind in newest} == {"price", "stock"}, "nothing was compared"
-        return found
-
-    def _place(self, key: tuple[str, str], value: str) -> int | None:
-        """Which of the ERP's values is published here; a quantity may be less what orders hold."""
-        for place, wanted in enumerate(self.wanted[key]):
-            if value == wanted or (key[1] == "stock" and 0 <= int(wanted) - int(value) < HELD_AT_MOST):
-                return place
-        return None
-
-
-class Shoppers(Helper):
-    """People who buy what is on sale until they are told to stop."""
-
-    def __init__(self, journey: Journey, seed: int, pause: float = 0.7) -> None:
-        super().__init__()
-        self.journey, self.dice, self.pause = journey, random.Random(seed), pause
-        self.skus: list[str] = []
-        self.unanswered = 0
-        self._market = ControlApi(journey.product.sandbox_url, patience=0)
-
-    def run(self) -> None:
-        """Buy; a purchase that got no answer may have been made or not, and is not tried again."""
-        while not self.stopping.wait(self.dice.uniform(0, 2 * self.pause)):
-            if self.skus:
-                lines = [
-                    {"sku": sku, "quantity": self.dice.randint(1, 2)}
-                    for sku in self.dice.sample(self.skus, self.dice.randint(1, 2))
-                ]
-                try:
-                    self._market.create_orders([{"account": self.journey.account, "lines": lines}])
-                except ErpError:
-                    self.unanswered += 1
-
-
-class Erp(Helper):
-    """The ERP's other half: it drains the queue, invoices and ships, until it is told to stop."""
-
-    def __init__(self, journey: Journey) -> None:
-        super().__init__()
-        self.journey = journey
-        self.api = journey.product.api(journey.seller["headers"])
-        self.taken: Counter[tuple[str, str]] = Counter()
-        """How often each (order, status) was taken and acknowledged."""
-        self.trouble: list[str] = []
-
-    def run(self) -> None:
-        """Take what waits, again and again."""
-        while not self.stopping.is_set():
-            try:
-                order = self.api.need("GET", "/queues/orders")
-                if order is None:
-                    self.stopping.wait(0.3)
-                    continue
-                if order["status"]["type"] == "APPROVED":
-                    erp_orders.send_invoice(self.api, order)
-                    erp_orders.send_shipment(self.api, order)
-                self.api.need("DELETE", f"/queues/orders/{in_path(order['code'])}")
-                self.taken[order["code"], order["status"]["type"]] += 1
-            except ErpError as error:
-                self.trouble.append(str(error))
-                self.stopping.wait(0.3)
-
-    @property
-    def orders(self) -> set[str]:
-        """The codes of the orders the ERP has."""
-        return {code for code, _status in self.taken}
+        return [one["id"] for one in orders if one["status"] not in ("shipped", "delivered", "canceled")]

@@ -51,7 +51,7 @@ QUANTUM = timedelta(seconds=1)
 LOOK_AROUND = 0.1
 """Seconds between two looks at who waits."""
 LONGEST_WAIT_FOR_A_SLOT = 2.0
-SHORT_WAIT = 0.05
+SHORT_WAIT = 0.1
 """A worker waits for a slot this long rather than take up another lane."""
 CHANNEL = "hub"
 ANSWERS = (CredentialsRejected, Refused)
@@ -136,7 +136,7 @@ class Turn:
             wait = free_in()
             spared = min(wait, LONGEST_WAIT_FOR_A_SLOT)
             if time.monotonic() + spared > until or line.someone_waits(timezone.now(), urgent=False):
-                raise Throttled("our own pace", retry_after=timedelta(seconds=max(wait, SHORT_WAIT)))
+                raise Throttled("our own pace", retry_after=timedelta(seconds=wait))
             time.sleep(max(spared, 0.002))
         if wait:
             time.sleep(wait)
@@ -199,6 +199,13 @@ def dispatch(now: datetime) -> int:
         for _lane in asked:
             async_task("marketplaces.tasks.drain")
     return len(asked) + others
+
+
+def next_moment(now: datetime, longest: float) -> float:
+    """Seconds until the next lane's time comes, `longest` at most."""
+    soon = Lane.objects.filter(run_at__gt=now, run_at__lt=now + timedelta(seconds=longest))
+    first = soon.order_by("run_at").values_list("run_at", flat=True).first()
+    return max(0.0, (first - timezone.now()).total_seconds()) if first else longest
 
 
 def wake(connection_id: int, kind: str) -> None:

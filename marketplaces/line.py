@@ -34,7 +34,7 @@ HEAD_STARTS = {
     Lane.Kind.CONTENT: 15,
 }
 """How many seconds longer a read-back must have waited to go before a lane of this kind."""
-MOMENT = timedelta(milliseconds=50)
+MOMENT = timedelta(milliseconds=200)
 """A worker with nothing to do would have taken a lane by then."""
 
 

@@ -30,7 +30,9 @@ RANKS: dict[str, int] = {
 ASKED_LATELY = 20
 """Seconds for which a lane that was asked for, and that no worker has taken, counts as wanting slots."""
 
-_NEXT = "greatest({row}.next_at, clock_timestamp()) + make_interval(secs => %(interval)s)"
+# A slot that was just missed is made up for, one: no more than that comes at once.
+_NEXT = """greatest({row}.next_at, clock_timestamp() - make_interval(secs => %(interval)s))
+    + make_interval(secs => %(interval)s)"""
 _MAY = """{row}.next_at <= clock_timestamp() + make_interval(secs => %(longest)s)
 AND ({row}.next_at <= clock_timestamp() OR NOT EXISTS (
     SELECT FROM marketplaces_lane l JOIN marketplaces_connection c ON c.id = l.connection_id

@@ -88,7 +88,8 @@ class Market:
             rates = {who: rate for who, rate in limits.items() if rate}
             buckets = {who: self.buckets.setdefault(who, Bucket(rate, now)) for who, rate in rates.items()}
             # Both are looked at before either is used: a refused call costs nothing.
-            allowed = all([bucket.fill(rates[who], now) for who, bucket in buckets.items()])
+            filled = [bucket.fill(rates[who], now) for who, bucket in buckets.items()]
+            allowed = all(filled)
             for bucket in buckets.values():
                 bucket.tokens -= allowed
             self.arrived += 1

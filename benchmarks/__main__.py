@@ -10,9 +10,12 @@ import platform
 import sys
 from typing import Protocol
 
+from django.conf import settings
+
+from benchmarks.hub import open_data_directory
 from benchmarks.table import Row, told
 
-MODULES = ("benchmarks.bulk",)
+MODULES = ("benchmarks.bulk", "benchmarks.single", "benchmarks.taking")
 """Each has a `NAME`, a one-line docstring and `run(rounds) -> list[Row]`."""
 
 
@@ -33,6 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     asked.add_argument("--rounds", type=int, default=5, help="how often each is measured (medians are told)")
     asked.add_argument("--list", action="store_true", help="name the benchmarks and end")
     options = asked.parse_args(arguments)
+    if not settings.configured:
+        open_data_directory()
     modules: list[Benchmark] = [importlib.import_module(path) for path in MODULES]
     chosen = [module for module in modules if options.only in module.NAME]
     if options.list or not chosen:

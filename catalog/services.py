@@ -78,11 +78,11 @@ def save_product(seller_id: int, change: ProductChange, mode: Mode) -> Result:
 @repeat
 def _save_stock(seller_id: int, sku: str, qty: int) -> Result:
     """Write the quantity of one product: the call ERPs make all day, in one statement."""
-    found = writes.set_stock(seller_id, {sku: qty}, simple_only=True)
+    found = writes.set_one_stock(seller_id, sku, qty, simple_only=True)
     if not found:
         # A parent's own quantity means nothing: it is the sum of its variations'.
         _product_id(seller_id, sku)
-    changed = any(moved for _pk, moved in found.values())
+    changed = bool(found and found[1])
     return Result(0, sku, Status.UPDATED if changed else Status.UNCHANGED)
 
 
@@ -108,7 +108,7 @@ def save_variation(seller_id: int, change: VariationChange) -> None:
     """Update one variation; of a simple product's SKU, the product. Raises Unknown."""
     if set(change.fields) != {"qty"}:
         _save_variation(seller_id, change)
-    elif not repeat(writes.set_stock)(seller_id, {change.sku: change.fields["qty"]}):
+    elif not repeat(writes.set_one_stock)(seller_id, change.sku, change.fields["qty"]):
         raise _no_variation(change.sku)
 
 

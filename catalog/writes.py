@@ -3,8 +3,9 @@
 `jsonb_to_recordset` writes 59,000 changed rows a second where `bulk_create` writes 10,700. Each row says
 in `sent` (one bit per column) what the ERP sent, so a partial update cannot undo what another one
 writes at the same moment. Updates lock rows in the order of their SKUs, so that two calls do not
-wait for each other in a circle. The sync marks' triggers see only rows that really changed, and those
-whose quantity somebody waits for (`figure_awaited`).
+wait for each other in a circle. `LIMIT` tells the planner how many rows there are: it would plan for a
+hundred, and read a whole table of some ten thousand for one. The sync marks' triggers see only rows that
+really changed, and those whose quantity somebody waits for (`figure_awaited`).
 """
 
 # Statements are put together from our own column names; every value is a parameter.
@@ -22,7 +23,7 @@ from django.db import connection
 
 from catalog.incoming import PRODUCT_FIELDS, VARIATION_FIELDS
 from catalog.models import Product
-from hub import correlation
+from hub import correlation, statements
 
 PRODUCT_COLUMNS = {
     **{name: field.column for name, field in PRODUCT_FIELDS.items()},
@@ -97,7 +98,7 @@ class Table:
             sets += f", figure_awaited = t.figure_awaited AND NOT ({bits['qty']})"
         return (
             "WITH incoming AS MATERIALIZED (SELECT * FROM jsonb_to_recordset(%s::jsonb) "
-            f"AS r(id bigint, sent integer, {_record(self.columns)}) WHERE {TELLS_CAUSE % '%s'}), "
+            f"AS r(id bigint, sent integer, {_record(self.columns)}) WHERE {TELLS_CAUSE % '%s'} LIMIT %s), "
             f"locked AS MATERIALIZED (SELECT t.id, {is_change} AS differs "
             f"FROM {self.name} t JOIN incoming r ON r.id = t.id "
             f"WHERE t.seller_id = %s AND ({wanted}) ORDER BY t.sku FOR NO KEY UPDATE OF t) "
@@ -121,7 +122,8 @@ VARIATIONS = Table("catalog_variation", VARIATION_COLUMNS, {"sku": "text", "prod
 # Finds, compares, locks and writes in one round trip: this is what an ERP calls all day.
 SET_STOCK = """
 WITH incoming AS MATERIALIZED (
-    SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(sku text, qty integer) WHERE {cause}
+    SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(sku text, qty integer)
+    WHERE {cause} LIMIT %(count)s
 ), changed AS MATERIALIZED (
     SELECT v.id, r.qty, v.qty <> r.qty AS differs
     FROM incoming r JOIN catalog_variation v ON v.seller_id = %(seller)s AND v.sku = r.sku
@@ -135,10 +137,26 @@ SELECT v.sku, v.id, coalesce(u.differs, false) FROM incoming r
 JOIN catalog_variation v ON v.seller_id = %(seller)s AND v.sku = r.sku LEFT JOIN updated u ON u.id = v.id
 WHERE {only}
 """
+# The same for one SKU, which is what most calls are: planned once, and not for a hundred rows.
+SET_ONE_STOCK = """
+WITH changed AS MATERIALIZED (
+    SELECT v.id, v.qty <> %(qty)s::int AS differs FROM catalog_variation v
+    WHERE v.seller_id = %(seller)s::bigint AND v.sku = %(sku)s::text
+      AND (v.qty <> %(qty)s::int OR v.figure_awaited) AND {only} AND {cause} FOR NO KEY UPDATE OF v
+), updated AS (
+    UPDATE catalog_variation v SET qty = %(qty)s::int, figure_awaited = false,
+        updated_at = CASE WHEN c.differs THEN clock_timestamp() ELSE v.updated_at END
+    FROM changed c WHERE v.id = c.id RETURNING v.id, c.differs
+)
+SELECT v.id, coalesce(u.differs, false) FROM catalog_variation v LEFT JOIN updated u ON u.id = v.id
+WHERE v.seller_id = %(seller)s::bigint AND v.sku = %(sku)s::text AND {only}
+"""
 OF_SIMPLE_PRODUCT = "EXISTS (SELECT FROM catalog_product p WHERE p.id = v.product_id AND p.sku = v.sku)"
 _CAUSE = TELLS_CAUSE % "%(cause)s"
 SET_ANY_STOCK = SET_STOCK.format(only="true", cause=_CAUSE)
-SET_SIMPLE_STOCK = SET_STOCK.format(only=OF_SIMPLE_PRODUCT, cause=_CAUSE)
+_TYPED_CAUSE = TELLS_CAUSE % "%(cause)s::text"
+SET_ONE_OF_ANY = SET_ONE_STOCK.format(only="true", cause=_TYPED_CAUSE)
+SET_ONE_OF_SIMPLE = SET_ONE_STOCK.format(only=OF_SIMPLE_PRODUCT, cause=_TYPED_CAUSE)
 
 FIND_CHILDREN = """
 SELECT v.id, v.sku, v.product_id, p.sku FROM catalog_variation v JOIN catalog_product p ON p.id = v.product_id
@@ -201,23 +219,37 @@ def update(table: Table, seller_id: int, changes: Mapping[int, Mapping[str, Any]
     if not rows:
         return set()
     with connection.cursor() as cursor:
-        cursor.execute(table.update_sql, [_json(rows), correlation.current(), seller_id])
+        cursor.execute(table.update_sql, [_json(rows), correlation.current(), len(rows), seller_id])
         return {pk for pk, differs in cursor.fetchall() if differs}
 
 
-def set_stock(
-    seller_id: int, levels: Mapping[str, int], *, simple_only: bool = False
-) -> dict[str, tuple[int, bool]]:
+def set_stock(seller_id: int, levels: Mapping[str, int]) -> dict[str, tuple[int, bool]]:
     """Write quantities by sellable SKU; return sku -> (variation id, whether it changed)."""
     if not levels:
         return {}
     rows = [{"sku": sku, "qty": qty} for sku, qty in levels.items()]
     with connection.cursor() as cursor:
         cursor.execute(
-            SET_SIMPLE_STOCK if simple_only else SET_ANY_STOCK,
-            {"rows": _json(rows), "seller": seller_id, "cause": correlation.current()},
+            SET_ANY_STOCK,
+            {
+                "rows": _json(rows),
+                "count": len(rows),
+                "seller": seller_id,
+                "cause": correlation.current(),
+            },
         )
         return {sku: (pk, changed) for sku, pk, changed in cursor.fetchall()}
+
+
+def set_one_stock(
+    seller_id: int, sku: str, qty: int, *, simple_only: bool = False
+) -> tuple[int, bool] | None:
+    """Write one quantity; return (variation id, whether it changed), or None where there is no such SKU."""
+    found = statements.run(
+        SET_ONE_OF_SIMPLE if simple_only else SET_ONE_OF_ANY,
+        {"seller": seller_id, "sku": sku, "qty": qty, "cause": correlation.current()},
+    )
+    return (found[0][0], found[0][1]) if found else None
 
 
 def upsert_categories(seller_id: int, names: Mapping[str, str | None]) -> None:

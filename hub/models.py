@@ -176,7 +176,8 @@ class Membership(models.Model):
         return self.role == self.Role.OWNER
 
 
-def _digest(secret: str) -> str:
+def digest_of(secret: str) -> str:
+    """Return what is kept of a key's secret."""
     # The secret has 256 random bits, so one fast hash is enough: there is nothing to guess.
     return hashlib.sha256(secret.encode()).hexdigest()
 
@@ -232,7 +233,7 @@ class ApiKey(models.Model):
         secret = secret or secrets.token_urlsafe(32)
         prefix = secret[: cls.PREFIX_LENGTH]
         key = cls.objects.create(
-            seller=seller, name=name, prefix=prefix, digest=_digest(secret), created_by=by
+            seller=seller, name=name, prefix=prefix, digest=digest_of(secret), created_by=by
         )
         return key, secret
 
@@ -240,7 +241,7 @@ class ApiKey(models.Model):
     def find(cls, secret: str) -> ApiKey | None:
         """Return the usable key with this secret, its seller loaded, or None."""
         key = cls.objects.usable().select_related("seller").filter(prefix=secret[: cls.PREFIX_LENGTH]).first()
-        if key is None or not hmac.compare_digest(key.digest, _digest(secret)):
+        if key is None or not hmac.compare_digest(key.digest, digest_of(secret)):
             return None
         return key
 

@@ -65,14 +65,14 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "hub.api.log.CallLog",  # inside compression: it keeps what answers say
-    "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "hub.people_only.Policy",
+    "hub.people_only.Session",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django_otp.middleware.OTPMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "hub.people_only.Csrf",
+    "hub.people_only.Authentication",
+    "hub.people_only.SecondFactor",
+    "hub.people_only.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -117,10 +117,13 @@ def database() -> dict[str, Any]:
     return dict(localpg.ensure(localpg.default_root(HUB_DATA)))
 
 
+_database = database()
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
-        **database(),
+        **_database,
+        # hub.statements: what runs with every call is planned once per connection.
+        "OPTIONS": {"prepare_threshold": 1, **_database.get("OPTIONS", {})},
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
     }

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import cast
 
-from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from hub.api import door, limits
+from hub.api.endpoints import endpoint_of
 from hub.api.log import note_turned_away
-from hub.models import ApiCall, ApiKey, Membership, Seller, User
+from hub.models import ApiCall, ApiKey, Seller, User
 
 TurnedAway = ApiCall.TurnedAway
 
@@ -26,13 +27,19 @@ class ApiKeyAuthentication(BaseAuthentication):
     """
 
     def authenticate(self, request: Request) -> tuple[User, ApiKey]:
-        """Return the person and the key; raises AuthenticationFailed (401)."""
+        """Return the person and the key, with the call counted; raises AuthenticationFailed (401)."""
         email = request.headers.get("X-User-Email", "").strip()
         secret = (request.headers.get("X-Api-Key") or request.headers.get("X-User-Token") or "").strip()
         if not email or not secret:
             note_turned_away(request, TurnedAway.NO_KEY if email else TurnedAway.NO_EMAIL)
             raise AuthenticationFailed(_("Send the headers X-User-Email and X-Api-Key."))
-        return identify(request, email, secret)
+        match = request.resolver_match
+        return _let_in(
+            request,
+            email,
+            secret,
+            limits.rule_of(request.method or "", endpoint_of(match.route)) if match else None,
+        )
 
     def authenticate_header(self, request: Request) -> str:
         """Make DRF answer 401 rather than 403."""
@@ -41,22 +48,23 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 def identify(request: Request, email: str, secret: str) -> tuple[User, ApiKey]:
     """Return the person and the key that belong together; raises AuthenticationFailed (401)."""
-    key = None if "\x00" in email + secret else ApiKey.find(secret)
-    membership = key and (
-        Membership.objects.annotate(email=Lower("user__email"))
-        .filter(seller_id=key.seller_id, email=email.lower(), user__is_active=True)
-        .select_related("user")
-        .first()
-    )
-    if not key or not membership:
-        note_turned_away(request, TurnedAway.WRONG_EMAIL if key else TurnedAway.WRONG_KEY)
+    return _let_in(request, email, secret, None)
+
+
+def _let_in(request: Request, email: str, secret: str, rule: limits.Rule | None) -> tuple[User, ApiKey]:
+    has_manager = bool(request.headers.get("X-Accountmanager-Key", "").strip())
+    found = door.enter(email, secret, kind=rule.kind if rule else "", has_manager=has_manager)
+    if not found.key or not found.user:
+        note_turned_away(request, TurnedAway.WRONG_EMAIL if found.key else TurnedAway.WRONG_KEY)
         # One sentence for a wrong key and a wrong e-mail: a stranger learns nothing from it.
         raise AuthenticationFailed(_("The headers X-User-Email and X-Api-Key do not belong together."))
-    if key.seller.strict_account_manager and not request.headers.get("X-Accountmanager-Key", "").strip():
+    if found.key.seller.strict_account_manager and not has_manager:
         note_turned_away(request, TurnedAway.NO_ACCOUNT_MANAGER)
         raise AuthenticationFailed(_("Send the header X-Accountmanager-Key."))
-    key.touch(timezone.now())
-    return membership.user, key
+    if rule is not None:
+        limits.note(request, None if found.calls is None else limits.Standing(rule.per_second, found.calls))
+    found.key.touch(timezone.now())
+    return found.user, found.key
 
 
 def seller_of(request: Request) -> Seller:

@@ -31,7 +31,7 @@ class SellerView(APIView):
         """Let in who has a key and has not called too often; no row has an address with a NUL in it."""
         super().initial(request, *args, **kwargs)
         route = request.resolver_match.route if request.resolver_match else ""
-        self.standing = limits.count(self.seller, request.method or "", endpoint_of(route))
+        self.standing = limits.counted(request, self.seller, endpoint_of(route))
         if self.standing is not None and self.standing.is_over:
             raise Throttled(
                 detail=_("Too many calls: this address takes %(limit)s per second. Wait a second.")

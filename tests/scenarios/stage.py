@@ -51,6 +51,9 @@ class Seller:
     """Their ids at the sandbox."""
     api: JsonApi
     headers: dict[str, str]
+    """Of its ERP's calls."""
+    keys: list[str]
+    """Of its accounts."""
 
 
 @dataclass
@@ -147,6 +150,7 @@ def on_sale(product: Product, wanted: Mapping[str, Wanted]) -> Iterator[Place]:
             [account["account_id"] for account in accounts[name]],
             product.api(one["headers"]),
             one["headers"],
+            [account["api_key"] for account in accounts[name]],
         )
         for name, one in opened.items()
     }

@@ -24,9 +24,9 @@ CHANGES = 100_000
 """Prices of Ana's that change at once."""
 EACH = 10
 """Variations of a product."""
-RATE = 10
+RATE = 5
 """Calls per second."""
-SECONDS = 4
+SECONDS = 5
 """How long the use of a limit is watched."""
 STOCK = "PUT /v1/stock"
 MAKING_ROOM = 8
@@ -125,7 +125,7 @@ def test_order_updates_and_stock_go_before_prices_and_prices_before_content(plac
         routes[:] = [one["route"] for one in place.calls(after) if one["route"] in expected]
         return Counter(routes) >= Counter(expected)
 
-    place.product.wait_until(all_came, 30)
+    place.product.wait_until(all_came, 60)
     last = {route: max(place_ for place_, one in enumerate(routes) if one == route) for route in expected}
 
     urgent = max(last["PUT /v1/stock"], last["POST /v1/orders"])

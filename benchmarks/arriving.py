@@ -6,6 +6,7 @@ import http.client
 import json
 import threading
 import time
+from typing import Any
 
 from benchmarks.table import Row, Target, percentile
 from tests.processes import running
@@ -94,10 +95,10 @@ def _put(ana: Seller, line: http.client.HTTPConnection, sku: str, quantity: int)
 
 
 def _newest(place: Place, ana: Seller) -> int:
-    return max((entry["number"] for entry in _log(place, ana, 0)), default=0)
+    return max((int(entry["number"]) for entry in _log(place, ana, 0)), default=0)
 
 
-def _log(place: Place, ana: Seller, after: int) -> list[dict[str, str | int | float]]:
+def _log(place: Place, ana: Seller, after: int) -> list[dict[str, Any]]:
     found = place.market._api.need(
         "GET", "/log", account=ana.accounts[0], kind="stock", after=after, size=50_000
     )

@@ -47,7 +47,7 @@ class Due:
     catalogue_id: str
     load_id: int | None
     quantity: int
-    """What the listing offers (`marketplaces_offer`): nothing of a disabled product. 0 where a price is due."""
+    """What the listing offers (`marketplaces_offer`): nothing of a disabled product. 0 of a price."""
     price: Decimal | None
     promotional_price: Decimal | None
     product_sku: str

@@ -23,7 +23,7 @@ from tests import bulk
 NAME = "size"
 EACH = 10
 SMALL, LARGE = 10_000, 1_000_000
-CHANGES = 300
+CHANGES = 200
 """Single changes of which the median is taken, spread over the catalogue."""
 BATCH = 100
 

@@ -136,7 +136,7 @@ class Turn:
             wait = free_in()
             spared = min(wait, LONGEST_WAIT_FOR_A_SLOT)
             if time.monotonic() + spared > until or line.someone_waits(timezone.now(), urgent=False):
-                raise Throttled("our own pace", retry_after=timedelta(seconds=wait))
+                raise Throttled("our own pace", retry_after=timedelta(seconds=max(wait, SHORT_WAIT)))
             time.sleep(max(spared, 0.002))
         if wait:
             time.sleep(wait)

@@ -83,8 +83,8 @@ def _drained(place: Place, ana: Seller) -> float:
     place.change_prices(ana)
     began = time.monotonic()
     place.resume()
-    while place.prices_due(ana):
-        time.sleep(0.05)
+    while place.is_price_due(ana):
+        time.sleep(0.1)
     return CHANGES / (time.monotonic() - began)
 
 

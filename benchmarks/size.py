@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from marketplaces.models import Connection, Lane, Marketplace, Pace
 from tests import bulk
 
 NAME = "size"
-EACH = 10
+EACH = 20
 SMALL, LARGE = 10_000, 1_000_000
 CHANGES = 200
 """Single changes of which the median is taken, spread over the catalogue."""
@@ -71,7 +72,7 @@ def _measure(
     seller: Seller, connection: Connection, rounds: int, variations: int, prefix: str
 ) -> dict[str, float]:
     step = variations // EACH // (CHANGES * (rounds + 1))
-    numbers = iter(range(1, variations // EACH, max(1, step)))
+    numbers = itertools.cycle(range(1, variations // EACH + 1, max(1, step)))
     found: dict[str, list[float]] = {}
 
     def timed(name: str, work: Callable[[], Any]) -> Any:

@@ -81,13 +81,13 @@ class Place:
             "UPDATE catalog_product SET price = price + 1 WHERE seller_id = %s", (seller.id,)
         )
 
-    def prices_due(self, seller: Seller) -> int:
-        """How many of the seller's prices still wait."""
+    def is_price_due(self, seller: Seller) -> bool:
+        """Whether any of the seller's prices still waits."""
         query = (
-            "SELECT count(*) FROM marketplaces_sync WHERE facet = 'price' AND due_at IS NOT NULL"
-            " AND connection_id = ANY(%s)"
+            "SELECT EXISTS (SELECT FROM marketplaces_sync WHERE facet = 'price' AND due_at IS NOT NULL"
+            " AND submission_id IS NULL AND connection_id = ANY(%s))"
         )
-        return int(self.database.execute(query, (seller.connections,)).fetchall()[0][0])
+        return bool(self.database.execute(query, (seller.connections,)).fetchall()[0][0])
 
     def pause(self, connections: list[int]) -> None:
         """Stop some accounts' lanes, and wait until no worker is at any of them."""

@@ -221,11 +221,12 @@ def set_prices(seller_id: int, items: Sequence[Any]) -> list[Result]:
 
 def _read_stock(item: Mapping[str, Any]) -> tuple[str, int]:
     sku = _sku_of(item)
-    faults = strict_faults({}, [name for name in item if name not in ("sku", "qty")])
-    if faults:
-        raise Refusal(" ".join(faults))
-    if "qty" not in item:
-        raise Incomplete(required_fields(["qty"]))
+    if len(item) > 2 or "qty" not in item:
+        faults = strict_faults({}, [name for name in item if name not in ("sku", "qty")])
+        if faults:
+            raise Refusal(" ".join(faults))
+        if "qty" not in item:
+            raise Incomplete(required_fields(["qty"]))
     return sku, values.quantity("qty", item["qty"])
 
 
@@ -282,10 +283,8 @@ def _read_items(items: Sequence[Any], read: Any) -> tuple[dict[int, Result], dic
     first: dict[str, int] = {}
     for index, item in enumerate(items):
         try:
-            if isinstance(item, Refusal):
-                raise item
             if not isinstance(item, dict):
-                raise Refusal(_("An item must be an object."))
+                raise item if isinstance(item, Refusal) else Refusal(_("An item must be an object."))
             said = read(item)
             sku = said.sku if isinstance(said, ProductChange) else said[0]
             if sku in first:

@@ -37,24 +37,28 @@ def text(limit: int, about: str = "") -> Field:
     """A text of up to `limit` characters; null empties it, numbers are taken as written."""
 
     def read(name: str, value: Any) -> str:
-        if value is None:
-            return ""
-        if isinstance(value, int) and not isinstance(value, bool):
-            value = str(value)
-        if not isinstance(value, str):
-            raise Refusal(_("%(field)s: send a text.") % {"field": name})
-        _storable(name, value)
-        if len(value) > limit:
-            raise Refusal(_("%(field)s: at most %(limit)s characters fit.") % {"field": name, "limit": limit})
-        return value
+        return _text(name, value, limit)
 
     schema: dict[str, Any] = {"type": "string", "nullable": True, "maxLength": limit}
     return Field(read, "text", {**schema, "description": about} if about else schema)
 
 
+def _text(name: str, value: Any, limit: int) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        raise Refusal(_("%(field)s: send a text.") % {"field": name})
+    _storable(name, value)
+    if len(value) > limit:
+        raise Refusal(_("%(field)s: at most %(limit)s characters fit.") % {"field": name, "limit": limit})
+    return value
+
+
 def code(name: str, value: Any, limit: int) -> str:
     """Read a SKU or code: never empty, without blanks at its ends or control characters."""
-    found: str = text(limit).read(name, value).strip()
+    found = _text(name, value, limit).strip()
     if not found:
         raise Refusal(_("%(field)s: must not be empty.") % {"field": name})
     if not found.isprintable():

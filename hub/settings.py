@@ -201,7 +201,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["hub.api.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["hub.api.rendering.FastJSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["hub.api.parsing.JSONBodyParser"],
     "DEFAULT_SCHEMA_CLASS": "hub.api.schema.HubSchema",
     "EXCEPTION_HANDLER": "hub.api.errors.handle",

@@ -14,16 +14,16 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.postgres.functions import RandomUUID
 from django.db import transaction
 from django.db.models import Case, Count, DateTimeField, F, Min, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from hub import statements
 from hub.models import Seller
 from hub.refusals import Refusal, Unknown
-from hub.transactions import begin_again
-from orders import news
+from hub.transactions import repeat
+from orders import loading, news
 from orders.models import Order, OrderEvent, QueueEntry
 
 FAILURE_PAUSES = (
@@ -34,17 +34,48 @@ FAILURE_PAUSES = (
 )
 """How long an order rests after each report that it could not be taken; after one more it is parked."""
 REPLAY_BATCH = 500
-TAKEN_OF_ENTRY = (
-    "acknowledged_version",
-    "offered_version",
-    "hidden_until",
-    "failures",
-    "failure",
-    "failed_at",
-    "parked_at",
+# The oldest waiting orders nobody else is taking at this moment, and the receipts that name this offer.
+_TAKE = """
+WITH chosen AS MATERIALIZED (
+    SELECT order_id, waiting_since FROM orders_queueentry
+    WHERE seller_id = %(seller)s::bigint AND version > acknowledged_version AND parked_at IS NULL
+      AND (hidden_until IS NULL OR hidden_until <= %(now)s::timestamptz)
+    ORDER BY waiting_since, order_id LIMIT %(limit)s::int FOR UPDATE SKIP LOCKED
+), offered AS (
+    UPDATE orders_queueentry q SET offered_version = q.version, offers = q.offers + 1,
+        hidden_until = %(until)s::timestamptz, receipt = gen_random_uuid()
+    FROM chosen WHERE q.order_id = chosen.order_id RETURNING q.order_id, q.receipt
 )
-TAKEN_OF_ORDER = ("exported_at", "first_exported_at", "sync_status")
-"""What an acknowledgement writes."""
+SELECT order_id, offered.receipt FROM offered JOIN chosen USING (order_id) ORDER BY waiting_since, order_id
+"""
+# What is taken: the version last offered; of an entry never offered, and with `current`, the newest.
+_ACKNOWLEDGE = """
+WITH held AS MATERIALIZED (
+    SELECT o.id, o.code, said.receipt
+    FROM unnest(%(codes)s::text[], %(receipts)s::uuid[]) AS said(code, receipt)
+    JOIN orders_order o ON o.seller_id = %(seller)s::bigint AND o.code = said.code
+    ORDER BY o.id FOR NO KEY UPDATE OF o
+), entry AS MATERIALIZED (
+    SELECT q.order_id, q.version, q.acknowledged_version,
+           held.receipt IS NULL OR held.receipt IS NOT DISTINCT FROM q.receipt AS is_last_offer,
+           CASE WHEN %(current)s::boolean OR q.offered_version = 0 THEN q.version ELSE q.offered_version END
+           AS taken
+    FROM held JOIN orders_queueentry q ON q.order_id = held.id ORDER BY q.order_id FOR UPDATE OF q
+), took AS (
+    UPDATE orders_queueentry q SET acknowledged_version = e.taken,
+        offered_version = greatest(q.offered_version, e.taken), hidden_until = NULL,
+        failures = 0, failure = '', failed_at = NULL, parked_at = NULL
+    FROM entry e WHERE q.order_id = e.order_id AND e.is_last_offer AND e.taken > e.acknowledged_version
+    RETURNING q.order_id, e.taken = e.version AS is_newest
+), noted AS (
+    UPDATE orders_order o SET exported_at = %(now)s::timestamptz,
+        first_exported_at = coalesce(o.first_exported_at, %(now)s::timestamptz),
+        sync_status = CASE WHEN took.is_newest THEN 'SYNCED' ELSE 'NOT_SYNCED' END
+    FROM took WHERE o.id = took.order_id RETURNING o.id
+)
+SELECT held.code, held.receipt IS NOT NULL AND entry.is_last_offer IS NOT TRUE, noted.id IS NOT NULL
+FROM held LEFT JOIN entry ON entry.order_id = held.id LEFT JOIN noted ON noted.id = held.id ORDER BY held.code
+"""
 
 
 class TooLate(Refusal):
@@ -129,27 +160,18 @@ def lease(seller: Seller, limit: int = 1, hide: int | None = None) -> list[Lease
     """
     seconds = settings.HUB_QUEUE_HIDE_SECONDS if hide is None else hide
     now = timezone.now()
+    values = {
+        "seller": seller.pk,
+        "limit": limit,
+        "now": now,
+        "until": now + timedelta(seconds=seconds),
+    }
+    # The orders are read by a second statement, which sees what the offered versions mean: a change that
+    # comes meanwhile waits for our locks, and is a version of its own.
     with transaction.atomic():
-        entries = list(
-            QueueEntry.objects.select_for_update(skip_locked=True)
-            .waiting()
-            .filter(seller_id=seller.pk)
-            .filter(Q(hidden_until__isnull=True) | Q(hidden_until__lte=now))
-            .order_by("waiting_since", "order_id")
-            .values_list("order_id", flat=True)[:limit]
-        )
-        if not entries:
-            return []
-        offered = QueueEntry.objects.filter(order_id__in=entries)
-        offered.update(
-            offered_version=F("version"),
-            hidden_until=now + timedelta(seconds=seconds),
-            offers=F("offers") + 1,
-            receipt=RandomUUID(),
-        )
-        receipts = dict(offered.values_list("order_id", "receipt"))
-        found = Order.objects.for_wire().in_bulk(entries)
-    return [Leased(found[order_id], str(receipts[order_id])) for order_id in entries]
+        receipts = dict(statements.run(_TAKE, values))
+        found = loading.for_wire(list(receipts)) if receipts else {}
+    return [Leased(found[order_id], str(receipt)) for order_id, receipt in receipts.items()]
 
 
 def offer(seller: Seller, limit: int = 1, hide: int | None = None) -> list[Order]:
@@ -157,7 +179,6 @@ def offer(seller: Seller, limit: int = 1, hide: int | None = None) -> list[Order
     return [one.order for one in lease(seller, limit, hide)]
 
 
-@begin_again
 def acknowledge(seller: Seller, code: str, *, receipt: UUID | None = None, current: bool = False) -> bool:
     """Take note that the ERP has an order; raises Unknown. False when there was nothing to take.
 
@@ -167,28 +188,38 @@ def acknowledge(seller: Seller, code: str, *, receipt: UUID | None = None, curre
     queue. With `current` (PUT .../exported) the current version is taken whatever was offered. With
     a receipt nothing is taken that was offered again since; raises TooLate.
     """
-    with _entry(seller, code, receipt) as (order, entry):
-        if entry is None or not _take(order, entry, timezone.now(), current=current):
-            return False
-        entry.save(update_fields=TAKEN_OF_ENTRY)
-        order.save(update_fields=TAKEN_OF_ORDER)
-        return True
+    rows = _acknowledge(seller, [Item(code, receipt)], current=current)
+    if not rows:
+        raise _unknown(code)
+    ((_code, is_late, is_taken),) = rows
+    if is_late:
+        raise _too_late(code)
+    return is_taken
 
 
-def _take(order: Order, entry: QueueEntry, now: datetime, *, current: bool = False) -> bool:
-    """Note on two locked rows that the ERP has the order; False, and nothing noted, when it had it before."""
-    taken = entry.version if current or not entry.offered_version else entry.offered_version
-    if taken <= entry.acknowledged_version:
-        return False
-    entry.acknowledged_version = taken
-    entry.offered_version = max(entry.offered_version, taken)
-    entry.hidden_until = None
-    _forget_failures(entry)
-    order.exported_at = now
-    order.first_exported_at = order.first_exported_at or now
-    is_newest = taken == entry.version
-    order.sync_status = Order.SyncStatus.SYNCED if is_newest else Order.SyncStatus.NOT_SYNCED
-    return True
+def acknowledge_many(seller: Seller, items: Collection[Item]) -> Answered:
+    """Acknowledge a batch as `acknowledge` does, in one statement however many there are."""
+    last = {item.code: item for item in items}
+    rows = _acknowledge(seller, list(last.values()))
+    known = {code for code, _is_late, _is_taken in rows}
+    return Answered(
+        unknown=sorted(last.keys() - known), late=[code for code, is_late, _is_taken in rows if is_late]
+    )
+
+
+@repeat
+def _acknowledge(
+    seller: Seller, items: Sequence[Item], *, current: bool = False
+) -> list[tuple[str, bool, bool]]:
+    """Acknowledge; returns of each known code whether it was too late, and whether it was taken."""
+    values = {
+        "seller": seller.pk,
+        "codes": [one.code for one in items],
+        "receipts": [one.receipt for one in items],
+        "current": current,
+        "now": timezone.now(),
+    }
+    return [(code, is_late, is_taken) for code, is_late, is_taken in statements.run(_ACKNOWLEDGE, values)]
 
 
 def extend(seller: Seller, code: str, *, seconds: int, receipt: UUID | None = None) -> None:
@@ -280,36 +311,6 @@ def _put_back(seller: Seller, order_ids: Sequence[int]) -> None:
             news.changed(orders)
 
 
-@begin_again
-def acknowledge_many(seller: Seller, items: Collection[Item]) -> Answered:
-    """Acknowledge a batch as `acknowledge` does, in a few statements however many there are."""
-    receipts = {item.code: item.receipt for item in items}
-    orders = {
-        one.code: one
-        for one in Order.objects.select_for_update(no_key=True)
-        .filter(seller_id=seller.pk, code__in=receipts)
-        .order_by("pk")
-    }
-    entries = {
-        one.order_id: one
-        for one in QueueEntry.objects.select_for_update()
-        .filter(order_id__in=[one.pk for one in orders.values()])
-        .order_by("order_id")
-    }
-    answered = Answered(unknown=sorted(receipts.keys() - orders.keys()), late=[])
-    now = timezone.now()
-    taken: list[tuple[Order, QueueEntry]] = []
-    for code, order in sorted(orders.items()):
-        entry, receipt = entries.get(order.pk), receipts[code]
-        if receipt is not None and (entry is None or entry.receipt != receipt):
-            answered.late.append(code)
-        elif entry is not None and _take(order, entry, now):
-            taken.append((order, entry))
-    QueueEntry.objects.bulk_update([entry for _order, entry in taken], TAKEN_OF_ENTRY)
-    Order.objects.bulk_update([order for order, _entry in taken], TAKEN_OF_ORDER)
-    return answered
-
-
 def extend_many(seller: Seller, items: Collection[Item], seconds: int) -> Answered:
     """Hide a batch for longer."""
     return _each(items, lambda one: extend(seller, one.code, seconds=seconds, receipt=one.receipt))
@@ -357,12 +358,12 @@ def _entry(seller: Seller, code: str, receipt: UUID | None) -> Iterator[tuple[Or
             raise _unknown(code)
         entry = QueueEntry.objects.select_for_update().filter(order_id=order.pk).first()
         if receipt is not None and (entry is None or entry.receipt != receipt):
-            raise TooLate(_("Order %(code)s was offered again: this receipt is too old.") % {"code": code})
+            raise _too_late(code)
         yield order, entry
 
 
-def _forget_failures(entry: QueueEntry) -> None:
-    entry.failures, entry.failure, entry.failed_at, entry.parked_at = 0, "", None, None
+def _too_late(code: str) -> TooLate:
+    return TooLate(_("Order %(code)s was offered again: this receipt is too old.") % {"code": code})
 
 
 def _unknown(code: str) -> Unknown:

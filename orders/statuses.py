@@ -7,8 +7,11 @@ from django.utils.translation import gettext as _
 
 from hub.models import Seller
 from hub.refusals import Refusal
+from hub.statements import Reading
 from orders import flow
 from orders.models import Order, Status
+
+_OF_SELLER = Reading(Status, "WHERE t.seller_id = %(seller)s::bigint ORDER BY t.id")
 
 
 def of_seller(seller_id: int) -> dict[str, Status]:
@@ -25,7 +28,7 @@ def of_seller(seller_id: int) -> dict[str, Status]:
 
 
 def _read(seller_id: int) -> dict[str, Status]:
-    return {one.code: one for one in Status.objects.filter(seller_id=seller_id).order_by("id")}
+    return {one.code: one for one in _OF_SELLER.read(seller=seller_id)}
 
 
 def find(seller_id: int, code: str) -> Status:

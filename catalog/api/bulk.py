@@ -26,6 +26,8 @@ from hub.refusals import Incomplete, Refusal, required_fields
 MOST_ITEMS = 1_000
 NO = {"no", "false", "0", "off", "não", "nao"}
 
+_PLAIN = msgspec.json.Decoder(dict[str, list[dict[str, str | int | float | bool | None]]])
+
 Service = Callable[[int, Sequence[Any]], list[Result]]
 
 
@@ -100,6 +102,9 @@ def items_of(body: Any, name: str) -> list[Any]:
     """
     if not isinstance(body, bytes):  # DRF gives an empty dict for a call without a body
         raise Incomplete(required_fields([name]))
+    plain = _plain_items(body, name)
+    if plain is not None:
+        return plain
     try:
         outer = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
         raw: list[Any] = msgspec.json.decode(outer[name], type=list[msgspec.Raw])
@@ -114,6 +119,21 @@ def items_of(body: Any, name: str) -> list[Any]:
             _("At most %(limit)s items fit in one call; nothing was written.") % {"limit": MOST_ITEMS}
         )
     return [_item(one) for one in raw]
+
+
+def _plain_items(body: bytes, name: str) -> list[Any] | None:
+    """Read a list at once where each item holds nothing but texts and numbers, as stock and prices do.
+
+    None where anything about the body is out of the ordinary.
+    """
+    if b"\\u0000" in body:
+        return None
+    try:
+        found = _PLAIN.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    items = found.get(name)
+    return items if len(found) == 1 and items is not None and len(items) <= MOST_ITEMS else None
 
 
 def _with_half_characters(body: bytes, name: str, error: Exception) -> list[Any]:
@@ -148,7 +168,7 @@ def reported(results: Sequence[Result]) -> dict[str, Any]:
     counted = Counter(result.status for result in results)
     lines: list[dict[str, Any]] = []
     for result in results:
-        line: dict[str, Any] = {"index": result.index, "sku": result.sku, "status": str(result.status)}
+        line: dict[str, Any] = {"index": result.index, "sku": result.sku, "status": result.status.value}
         if result.error is not None:
             line["error"] = str(result.error)
         lines.append(line)

@@ -9,17 +9,12 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
-
-from django.db import connection
-from django.db.models import Model
+from typing import Any
 
 from hub import statements
 from hub.api import limits
 from hub.models import ApiKey, Seller, User, digest_of
-
-if TYPE_CHECKING:
-    from typing import Any
+from hub.statements import Columns
 
 # A call is only counted where it is let in. The digests are compared here for the count, and once more,
 # in constant time, by us.
@@ -45,7 +40,11 @@ SELECT {columns}, (SELECT calls FROM counted)
 FROM known JOIN hub_apikey k ON k.id = known.key_id JOIN hub_seller s ON s.id = known.seller_id
 LEFT JOIN person ON true LEFT JOIN hub_user u ON u.id = person.id
 """
-_TABLES: tuple[tuple[str, type[Model]], ...] = (("k", ApiKey), ("s", Seller), ("u", User))
+_TABLES: tuple[tuple[str, Columns[Any]], ...] = (
+    ("k", Columns(ApiKey)),
+    ("s", Columns(Seller)),
+    ("u", Columns(User)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +80,9 @@ def enter(email: str, secret: str, *, kind: str = "", has_manager: bool = True) 
     (row,) = rows
     found: list[Any] = []
     place = 0
-    for _name, model in _TABLES:
-        names = _names(model)
-        said = row[place : place + len(names)]
-        found.append(None if said[0] is None else model.from_db(connection.alias, names, said))
-        place += len(names)
+    for _name, columns in _TABLES:
+        found.append(columns.row(row[place : place + len(columns.names)]))
+        place += len(columns.names)
     key, seller, user = found
     if not hmac.compare_digest(key.digest, digest):
         return NOBODY
@@ -95,10 +92,5 @@ def enter(email: str, secret: str, *, kind: str = "", has_manager: bool = True) 
 
 @cache
 def _statement() -> str:
-    columns = [f"{table}.{field.column}" for table, model in _TABLES for field in model._meta.concrete_fields]
-    return _ENTER.format(columns=", ".join(columns), second=limits.THIS_SECOND, again=limits.AGAIN)
-
-
-@cache
-def _names(model: type[Model]) -> list[str]:
-    return [field.attname for field in model._meta.concrete_fields]
+    columns = ", ".join(columns.of(table) for table, columns in _TABLES)
+    return _ENTER.format(columns=columns, second=limits.THIS_SECOND, again=limits.AGAIN)

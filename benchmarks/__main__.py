@@ -16,7 +16,15 @@ from django.conf import settings
 from benchmarks.hub import open_data_directory
 from benchmarks.table import Row, told
 
-MODULES = ("benchmarks.bulk", "benchmarks.single", "benchmarks.taking")
+MODULES = (
+    "benchmarks.bulk",
+    "benchmarks.single",
+    "benchmarks.taking",
+    "benchmarks.arriving",
+    "benchmarks.drain",
+    "benchmarks.loads",
+    "benchmarks.size",
+)
 """Each has a `NAME`, a one-line docstring and `run(rounds) -> list[Row]`."""
 
 

@@ -629,6 +629,8 @@ class Marketplace:
     batch: BatchSizes = BatchSizes()
     calls_per_second: Decimal = Decimal(1)
     """The marketplace's own limit for one account; staff may lower it."""
+    calls_per_second_of_all: Decimal | None = None
+    """Its limit for all accounts of this hub together; None where it counts each account for itself."""
     largest_price_cut: Decimal | None = None
     """How many per cent of the price in force one update may take away; None where none is known."""
 

@@ -18,9 +18,11 @@ from django.db import connection as database
 from django.db import transaction
 from django.db.models import Case, Exists, IntegerField, OuterRef, Q, Value, When
 from django.utils import timezone
+from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from hub.vault import SealBroken
+from marketplaces import line
 from marketplaces.callbacks import services as callbacks
 from marketplaces.contract import (
     Adapter,
@@ -30,7 +32,7 @@ from marketplaces.contract import (
     Throttled,
     Unavailable,
 )
-from marketplaces.models import Connection, Lane, Pace, Sync
+from marketplaces.models import Connection, Lane, Pace, SharedPace, Sync
 from marketplaces.record import Record
 
 logger = logging.getLogger(__name__)
@@ -44,7 +46,13 @@ LEASE = timedelta(seconds=30)
 """After this a dead worker's lane is free again. A call starts only while more than CALL is left."""
 ASK_AGAIN = timedelta(seconds=15)
 """A lane asked for and not taken for this long is asked for again: its task was lost."""
+QUANTUM = timedelta(seconds=1)
+"""After this a lane makes room when another one waits for a worker; for an urgent one at once."""
+LOOK_AROUND = 0.1
+"""Seconds between two looks at who waits."""
 LONGEST_WAIT_FOR_A_SLOT = 2.0
+SHORT_WAIT = 0.1
+"""A worker waits for a slot this long rather than take up another lane."""
 CHANNEL = "hub"
 ANSWERS = (CredentialsRejected, Refused)
 """Errors that are a marketplace's sensible answer: it works, though not for us."""
@@ -62,6 +70,9 @@ class Turn:
     adapter: Adapter
     record: Record
     started: float = field(default_factory=time.monotonic)
+    pause: timedelta = timedelta(0)
+    """How long the lane rests at least, because its marketplace takes no call before."""
+    _looked: float = field(default_factory=time.monotonic)
 
     @property
     def connection(self) -> Connection:
@@ -69,23 +80,66 @@ class Turn:
         return self.lane.connection
 
     def has_time(self) -> bool:
-        """False when the slice is over."""
-        return time.monotonic() - self.started < SLICE.total_seconds()
+        """False when the slice is over, or when others need the worker more."""
+        spent = time.monotonic() - self.started
+        if spent > SLICE.total_seconds():
+            return False
+        if time.monotonic() - self._looked < LOOK_AROUND:
+            return True
+        self._looked = time.monotonic()
+        now = timezone.now()
+        if spent > QUANTUM.total_seconds():
+            return not line.someone_waits(now, urgent=False)
+        return not (line.someone_waits(now, urgent=True) or self._had_better_pause(now))
+
+    def _had_better_pause(self, now: datetime) -> bool:
+        """Tell whether the marketplace makes us wait while another lane could use the worker."""
+        wait = Pace.free_in(self.connection)
+        if wait < SHORT_WAIT or not line.someone_waits(now, urgent=False):
+            return False
+        self.pause = timedelta(seconds=wait)
+        return True
 
     def call(self, work: Callable[[], T], skus: Sequence[str] = ()) -> T:
         """Wait for the connection's next rate slot, then do one call; contract errors pass through.
 
         `skus` are what it is about, for the record.
         """
-        wait = Pace.reserve(self.connection, LONGEST_WAIT_FOR_A_SLOT)
-        if wait is None:
-            raise Throttled("our own pace", retry_after=timedelta(seconds=LONGEST_WAIT_FOR_A_SLOT))
-        if wait:
-            time.sleep(wait)
+        self._wait_for_a_slot()
         if time.monotonic() - self.started > (LEASE - CALL).total_seconds():
             raise SliceOver
         self.record.skus = skus
-        return work()
+        try:
+            return work()
+        except Throttled as error:
+            if error.retry_after:
+                Pace.hold(self.connection, error.retry_after.total_seconds())
+            raise
+
+    def _wait_for_a_slot(self) -> None:
+        """Take a slot of the account's own limit, and then one of the limit it shares with others."""
+        connection, kind = self.connection, self.lane.kind
+        longest = LONGEST_WAIT_FOR_A_SLOT
+        self._take(
+            lambda: Pace.reserve(connection, longest, kind),
+            lambda: Pace.free_in(connection),
+        )
+        self._take(
+            lambda: SharedPace.reserve(connection.marketplace, longest, kind),
+            lambda: SharedPace.free_in(connection.marketplace),
+        )
+
+    def _take(self, reserve: Callable[[], float | None], free_in: Callable[[], float]) -> None:
+        until = time.monotonic() + LONGEST_WAIT_FOR_A_SLOT
+        while (wait := reserve()) is None:
+            # Too far away, or more important lanes are at it: what they leave over is ours.
+            wait = free_in()
+            spared = min(wait, LONGEST_WAIT_FOR_A_SLOT)
+            if time.monotonic() + spared > until or line.someone_waits(timezone.now(), urgent=False):
+                raise Throttled("our own pace", retry_after=timedelta(seconds=max(wait, SHORT_WAIT)))
+            time.sleep(max(spared, 0.002))
+        if wait:
+            time.sleep(wait)
 
     def save_cursor(self, cursor: str) -> bool:
         """Move the lane's bookmark; False when the lease was lost, and then the worker must stop."""
@@ -131,17 +185,27 @@ def dispatch(now: datetime) -> int:
     if not lanes:
         return others
     with transaction.atomic():
-        mine = set(
+        mine = dict(
             Lane.objects.select_for_update(skip_locked=True)
             .filter(pk__in=lanes)
             .filter(Q(queued_at__isnull=True) | Q(queued_at__lt=now - ASK_AGAIN))
-            .values_list("pk", flat=True)
+            .values_list("pk", "queued_at")
         )
-        Lane.objects.filter(pk__in=mine).update(queued_at=now)
-        for lane_id in lanes:
-            if lane_id in mine:
-                async_task("marketplaces.tasks.drain", lane_id)
-    return len(mine) + others
+        # A lane may be long in line; its task is lost only where there are fewer tasks than lanes.
+        old = [pk for pk in lanes if mine.get(pk)]
+        lost = old[: max(0, len(old) - OrmQ.objects.count())] if old else []
+        asked = [pk for pk in lanes if pk in mine and (mine[pk] is None or pk in lost)]
+        Lane.objects.filter(pk__in=asked).update(queued_at=now)
+        for _lane in asked:
+            async_task("marketplaces.tasks.drain")
+    return len(asked) + others
+
+
+def next_moment(now: datetime, longest: float) -> float:
+    """Seconds until the next lane's time comes, `longest` at most."""
+    soon = Lane.objects.filter(run_at__gt=now, run_at__lt=now + timedelta(seconds=longest))
+    first = soon.order_by("run_at").values_list("run_at", flat=True).first()
+    return max(0.0, (first - timezone.now()).total_seconds()) if first else longest
 
 
 def wake(connection_id: int, kind: str) -> None:
@@ -159,17 +223,24 @@ def nudge(connection_id: int, kind: str) -> None:
         wake(connection_id, kind)
 
 
+def run_next() -> bool:
+    """Run one slice of the lane whose turn it is; False when nobody waits."""
+    lane = line.take(timezone.now(), LEASE)
+    return lane is not None and _run(lane)
+
+
 def run(lane_id: int) -> bool:
     """Lease a lane, run one slice of it, settle it; False when there was nothing to take."""
-    now = timezone.now()
-    lane = Lane.objects.claim(lane_id, now, LEASE)
-    if lane is None:
-        Lane.objects.filter(pk=lane_id).update(queued_at=None)
-        return False
+    lane = Lane.objects.claim(lane_id, timezone.now(), LEASE)
+    return lane is not None and _run(lane)
+
+
+def _run(lane: Lane) -> bool:
     record = Record(lane)
     try:
         adapter = lane.connection.adapter(record.hear)
-        rest = RUNNERS[lane.kind](Turn(lane, adapter, record))
+        turn = Turn(lane, adapter, record)
+        rest = max(RUNNERS[lane.kind](turn), turn.pause)
     except SliceOver:
         _rest(lane, timedelta(0), record)
     except Throttled as error:

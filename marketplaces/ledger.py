@@ -47,7 +47,7 @@ class Due:
     catalogue_id: str
     load_id: int | None
     quantity: int
-    """What the listing offers (`marketplaces_offer`): nothing of a disabled product."""
+    """What the listing offers (`marketplaces_offer`): nothing of a disabled product. 0 of a price."""
     price: Decimal | None
     promotional_price: Decimal | None
     product_sku: str
@@ -59,25 +59,37 @@ class Due:
     """The number of the ERP's call behind the wanted value; empty where there is none."""
 
 
+# Picked first and then looked at: a mass of rows that became due in the same moment costs no batch more.
 _TAKE = """
+WITH s AS MATERIALIZED (
+    SELECT * FROM marketplaces_sync
+    WHERE connection_id = %s AND facet = %s AND due_at <= now() AND submission_id IS NULL AND {which}
+    ORDER BY due_at, listing_id LIMIT %s
+)
 SELECT s.listing_id, s.wanted_version,
        s.sent_version > greatest(s.confirmed_version, s.refused_version)
        OR s.drift = 'outside' AND s.seen_value <> s.confirmed_value
        OR s.why = 'again' AND s.why_version > greatest(s.confirmed_version, s.refused_version),
        s.confirmed_value, s.failures, l.variation_id, v.sku, l.intent, l.mode, l.state, l.remote_id,
-       l.catalogue_id, l.load_id, q.published, coalesce(v.price, p.price),
+       l.catalogue_id, l.load_id, {quantity}, coalesce(v.price, p.price),
        coalesce(v.promotional_price, p.promotional_price), p.sku, p.category_codes,
        coalesce(nullif(s.agreed_value, ''), s.confirmed_value), s.confirmed_version, s.cause
-FROM marketplaces_sync s
+FROM s
 JOIN marketplaces_listing l ON l.id = s.listing_id
 JOIN catalog_variation v ON v.id = l.variation_id
-JOIN catalog_product p ON p.id = v.product_id
-JOIN marketplaces_offer q ON q.connection_id = l.connection_id AND q.variation_id = l.variation_id
-WHERE s.connection_id = %s AND s.facet = %s AND s.due_at <= now() AND s.submission_id IS NULL AND {which}
-ORDER BY s.due_at, s.listing_id LIMIT %s
+JOIN catalog_product p ON p.id = v.product_id {offer}
+ORDER BY s.due_at, s.listing_id
 """
-_TAKE_ZEROS = _TAKE.format(which="s.to_zero")
-_TAKE_OTHERS = _TAKE.format(which="NOT s.to_zero")
+_OFFER = "JOIN marketplaces_offer q ON q.connection_id = l.connection_id AND q.variation_id = l.variation_id"
+_OFFERED = {"quantity": "q.published", "offer": _OFFER}
+_TAKE_ZEROS = _TAKE.format(which="to_zero", **_OFFERED)
+_TAKE_OTHERS = _TAKE.format(which="NOT to_zero", **_OFFERED)
+_TAKE_PRICES = _TAKE.format(which="NOT to_zero", quantity="0", offer="")
+_TAKES = {
+    Facet.STOCK: (_TAKE_ZEROS, _TAKE_OTHERS),
+    Facet.PRICE: (_TAKE_PRICES,),
+    Facet.CONTENT: (_TAKE_OTHERS,),
+}
 
 
 def take_due(connection_id: int, facet: Facet, limit: int) -> list[Due]:
@@ -87,7 +99,7 @@ def take_due(connection_id: int, facet: Facet, limit: int) -> list[Due]:
     """
     found: list[Due] = []
     with database.cursor() as cursor:
-        for statement in (_TAKE_ZEROS, _TAKE_OTHERS) if facet is Facet.STOCK else (_TAKE_OTHERS,):
+        for statement in _TAKES[facet]:
             if len(found) < limit:
                 cursor.execute(statement, [connection_id, facet.value, limit - len(found)])
                 found += [Due(*row) for row in cursor.fetchall()]

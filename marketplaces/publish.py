@@ -128,8 +128,8 @@ def settle_results(
     told = [one for one in outcomes if one.sku in rows]
     steep = {one.sku: issue for one in told if (issue := staircase.too_deep(one))}
     answered = _settle(turn, facet, rows, [one for one in told if one.sku not in steep])
-    given_up = staircase.slow_down(turn, rows, steep)
-    _settle(turn, facet, rows, [one for one in told if one.sku in given_up])
+    if given_up := staircase.slow_down(turn, rows, steep):
+        _settle(turn, facet, rows, [one for one in told if one.sku in given_up])
     return answered | set(steep)
 
 

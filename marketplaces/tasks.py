@@ -1,4 +1,4 @@
-"""What django-q2 calls: wake-ups that carry an id, nothing else."""
+"""What django-q2 calls: wake-ups, nothing else."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from marketplaces.callbacks import deliver as callbacks
 from marketplaces.models import Exchange, Lag
 
 
-def drain(lane_id: int) -> None:
-    """Run one slice of a lane."""
-    engine.run(lane_id)
+def drain() -> None:
+    """Run one slice of the lane whose turn it is."""
+    engine.run_next()
 
 
 def deliver(subscription_ids: list[int]) -> None:

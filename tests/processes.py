@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,7 @@ def free_port() -> int:
 class Product:
     """One running hub. Make it with `running()`, which also takes it down."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.folder = folder
         self.data = folder / "var"
         self.log_file = folder / "run.log"
@@ -180,10 +180,18 @@ class Product:
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Ask the hub's database; raises psycopg.OperationalError while it is away."""
-        with psycopg.connect(
-            host=str(Path(self.database_socket).parent), port=localpg.PORT, user=localpg.USER, dbname="hub"
-        ) as database:
+        with self.database() as database:
             return database.execute(query, values).fetchall()
+
+    def database(self, *, autocommit: bool = False) -> psycopg.Connection[tuple[Any, ...]]:
+        """Connect to the hub's database; raises psycopg.OperationalError while it is away."""
+        return psycopg.connect(
+            host=str(Path(self.database_socket).parent),
+            port=localpg.PORT,
+            user=localpg.USER,
+            dbname="hub",
+            autocommit=autocommit,
+        )
 
     @property
     def database_socket(self) -> str:
@@ -301,7 +309,9 @@ class Product:
 
 @contextlib.contextmanager
 def running(
-    *, before: Callable[[Product], object] = lambda product: None, **environment: str
+    environment: Mapping[str, str] | None = None,
+    *,
+    before: Callable[[Product], object] = lambda product: None,
 ) -> Iterator[Product]:
     """A product that is up; afterwards it is down, and that nothing is left of it is asserted.
 
@@ -310,7 +320,7 @@ def running(
     # Not pytest's tmp_path: PostgreSQL, which may run as another user, must be able to enter.
     folder = Path(tempfile.mkdtemp(prefix="hub-scenario-", dir="/tmp"))
     folder.chmod(0o755)
-    product = Product(folder, environment)
+    product = Product(folder, environment or {})
     try:
         before(product)
         product.start()

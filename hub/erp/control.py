@@ -50,6 +50,14 @@ class ControlApi:
         """Return how much of everything there is."""
         return dict(self._api.need("GET", "/stats"))
 
+    def calls(self, after: int = 0) -> list[dict[str, Any]]:
+        """Return the calls of the API that arrived after a number, as the marketplace counted them."""
+        return list(self._api.need("GET", "/calls", after=after, size=PAGE * 20)["calls"])
+
+    def change_settings(self, settings: Mapping[str, Any]) -> None:
+        """Make the marketplace more or less patient."""
+        self._api.need("POST", "/settings", dict(settings))
+
     def _walk(self, path: str, name: str, account: str) -> Iterator[dict[str, Any]]:
         page = 1
         while True:

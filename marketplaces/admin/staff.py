@@ -48,6 +48,7 @@ class MarketplaceStaffAdmin(StaffAdmin):
         "is_enabled",
         "base_url",
         "calls_per_second",
+        "calls_per_second_of_all",
         "paused_until",
         "readback_hours",
         "lag_target_seconds",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from marketplaces.callbacks.models import Delivery, Subscription
-from marketplaces.models.account import Connection, Lane, Marketplace, Pace
+from marketplaces.models.account import Connection, Lane, Marketplace
 from marketplaces.models.exchange import Exchange
 from marketplaces.models.hold import Hold
 from marketplaces.models.incident import Incident
 from marketplaces.models.listing import Issue, Listing, ListingEvent, Sync
 from marketplaces.models.load import Load, LoadItem, Submission
 from marketplaces.models.mapping import AttributeMap, CategoryMap, RemoteCategory
+from marketplaces.models.pace import Pace, SharedPace
 from marketplaces.models.price import HeldPrice, PriceRules
 from marketplaces.models.proof import KEPT, Lag, Passage
 
@@ -35,6 +36,7 @@ __all__ = [
     "Passage",
     "PriceRules",
     "RemoteCategory",
+    "SharedPace",
     "Submission",
     "Subscription",
     "Sync",

@@ -11,7 +11,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import connection as database
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -44,6 +43,15 @@ class Marketplace(models.Model):
         blank=True,
         validators=[MinValueValidator(Decimal("0.01"))],
         help_text=_("Empty: the marketplace's own limit."),
+    )
+    calls_per_second_of_all = models.DecimalField(
+        _("calls per second of all connections together"),
+        max_digits=7,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("0.01"))],
+        help_text=_("For marketplaces that count all our accounts together. Empty: its own limit, if any."),
     )
     paused_until = models.DateTimeField(
         _("paused until"), null=True, blank=True, help_text=_("No lane runs before this moment.")
@@ -85,6 +93,12 @@ class Marketplace(models.Model):
         """Calls per second one connection may make."""
         own = self.description.calls_per_second
         return min(own, self.calls_per_second) if self.calls_per_second else own
+
+    @property
+    def shared_pace(self) -> Decimal | None:
+        """Calls per second all connections may make together; None where nobody counts them together."""
+        limits = (self.description.calls_per_second_of_all, self.calls_per_second_of_all)
+        return min((limit for limit in limits if limit), default=None)
 
 
 class ConnectionQuerySet(models.QuerySet["Connection"]):
@@ -304,16 +318,18 @@ class LaneQuerySet(models.QuerySet["Lane"]):
         )
 
     def claim(self, lane_id: int, now: datetime, lease: timedelta) -> Lane | None:
-        """Lease one lane if it is free and may run; None otherwise.
+        """Lease one lane if it is free and may run; None otherwise."""
+        return self.runnable(now).filter(pk=lane_id).claim_first(now, lease)
+
+    def claim_first(self, now: datetime, lease: timedelta) -> Lane | None:
+        """Lease the first of these runnable lanes that nobody else is about to take.
 
         The lease outlives the transaction; the row lock does not.
         """
         with transaction.atomic():
             lane = (
-                self.runnable(now)
-                .select_related("connection__marketplace", "connection__seller")
+                self.select_related("connection__marketplace", "connection__seller")
                 .select_for_update(skip_locked=True, of=("self",))
-                .filter(pk=lane_id)
                 .first()
             )
             if lane is not None:
@@ -389,40 +405,13 @@ class Lane(models.Model):
             models.Index(
                 fields=["last_error_at"], name="marketplaces_lane_failing", condition=Q(failures__gt=0)
             ),
+            # line.take, Pace.reserve: the lanes somebody works on or has asked for.
+            models.Index(
+                fields=["connection"],
+                name="marketplaces_lane_astir",
+                condition=Q(lease_until__isnull=False) | Q(queued_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.connection} · {self.get_kind_display()}"
-
-
-class Pace(models.Model):
-    """The one owner of a connection's rate limit, shared by all its lanes and all workers.
-
-    Generic cell rate: each call moves `next_at` on by one interval; a call that would start before
-    its slot waits. Reserving a slot is one UPDATE, so several workers can never share one.
-    """
-
-    connection = models.OneToOneField(Connection, models.CASCADE, primary_key=True, related_name="+")
-    next_at = models.DateTimeField(default=timezone.now)
-
-    def __str__(self) -> str:
-        return f"{self.connection_id}: {self.next_at}"
-
-    @classmethod
-    def reserve(cls, connection: Connection, longest: float) -> float | None:
-        """Take the next slot and return how many seconds to wait for it.
-
-        None, and no slot taken, when the wait would be longer than `longest` seconds.
-        """
-        interval = 1 / float(connection.marketplace.pace)
-        with database.cursor() as cursor:
-            cursor.execute(
-                "UPDATE marketplaces_pace SET next_at = "
-                "greatest(next_at, clock_timestamp()) + make_interval(secs => %(interval)s) "
-                "WHERE connection_id = %(connection)s "
-                "AND next_at <= clock_timestamp() + make_interval(secs => %(longest)s) "
-                "RETURNING extract(epoch FROM next_at - clock_timestamp()) - %(interval)s",
-                {"interval": interval, "connection": connection.pk, "longest": longest},
-            )
-            row = cursor.fetchone()
-        return None if row is None else max(0.0, float(row[0]))

@@ -197,16 +197,17 @@ class Sync(models.Model):
             ),
         ]
         indexes = [
-            # engine.take_due: what a facet lane has to do, oldest first; also "is there anything?".
+            # ledger.take_due: what a facet lane has to do, oldest first; also "is there anything?". Very many
+            # may have become due in the same moment, so the order is in it to its end.
             models.Index(
-                fields=["connection", "facet", "due_at"],
-                name="marketplaces_sync_due",
+                fields=["connection", "facet", "due_at", "listing"],
+                name="marketplaces_sync_due_first",
                 condition=Q(due_at__isnull=False, submission__isnull=True),
             ),
             # ledger.take_due: the quantities that fell to nothing, before all others.
             models.Index(
-                fields=["connection", "due_at"],
-                name="marketplaces_sync_zero_first",
+                fields=["connection", "due_at", "listing"],
+                name="marketplaces_sync_zeros_first",
                 condition=Q(to_zero=True, due_at__isnull=False, submission__isnull=True),
             ),
             # publish.settle_submission: the rows that wait for one submission.

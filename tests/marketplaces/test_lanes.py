@@ -7,15 +7,20 @@ import time
 from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from marketplaces import engine
-from marketplaces.models import Connection, Lane, Pace
-from tests.marketplaces.shop import Shop, set_qty
+from catalog.models import Product
+from marketplaces import engine, ledger, line
+from marketplaces.contract import Facet, Throttled
+from marketplaces.models import Connection, Lane, Pace, SharedPace
+from marketplaces.record import Record
+from tests import bulk
+from tests.marketplaces.shop import Shop, open_shop, set_qty
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -152,6 +157,138 @@ def test_a_wait_longer_than_allowed_takes_no_slot(shop: Shop) -> None:
     before = Pace.objects.get(connection=shop.connection).next_at
     assert Pace.reserve(shop.connection, 2) is None
     assert Pace.objects.get(connection=shop.connection).next_at == before
+
+
+def test_prices_take_a_free_slot_but_none_that_stock_is_waiting_for(shop: Shop) -> None:
+    connection = shop.connection
+    Lane.objects.update(queued_at=None)
+    Lane.objects.filter(kind="stock").update(queued_at=timezone.now())
+    assert Pace.reserve(connection, 2, "price") is not None, "nobody had asked for this one"
+    Pace.objects.update(next_at=timezone.now() + timedelta(seconds=1))
+
+    assert Pace.reserve(connection, 2, "price") is None
+    assert Pace.reserve(connection, 2, "content") is None
+    assert Pace.reserve(connection, 2, "stock") is not None
+    Lane.objects.update(queued_at=None)
+    assert Pace.reserve(connection, 2, "price") is not None
+
+
+def test_a_limit_that_accounts_share_goes_to_anothers_stock_before_our_prices(shop: Shop) -> None:
+    other = open_shop(shop.sandbox, "Bia")
+    marketplace = other.connection.marketplace
+    marketplace.calls_per_second_of_all = Decimal(1)
+    marketplace.save()
+    Lane.objects.update(queued_at=None)
+    assert SharedPace.reserve(marketplace, 2, "price") == 0
+
+    Lane.objects.filter(connection=other.connection, kind="stock").update(queued_at=timezone.now())
+    assert SharedPace.reserve(marketplace, 2, "price") is None
+    assert SharedPace.reserve(marketplace, 2, "stock") is not None
+
+
+def test_after_a_429_no_lane_of_the_account_calls_before_it_may(shop: Shop) -> None:
+    lane = Lane.objects.select_related("connection__marketplace").get(kind="orders")
+    turn = engine.Turn(lane, shop.connection.adapter(), Record(lane))
+
+    def refused() -> None:
+        raise Throttled("HTTP 429", retry_after=timedelta(seconds=30))
+
+    with pytest.raises(Throttled):
+        turn.call(refused)
+
+    assert Pace.free_in(shop.connection) > 25
+    assert Pace.reserve(shop.connection, 2, "fulfilment") is None
+
+
+def test_a_worker_takes_a_stock_zero_before_all_that_waited_longer(shop: Shop) -> None:
+    variation = shop.sell("PAN-1")
+    shop.connect()
+    other = open_shop(shop.sandbox, "Bia")
+    long_ago = timezone.now() - timedelta(minutes=10)
+    Lane.objects.update(queued_at=None)
+    Lane.objects.filter(connection=other.connection, kind__in=("price", "stock", "observe")).update(
+        queued_at=long_ago, run_at=long_ago
+    )
+    set_qty(variation, 0)
+    Lane.objects.filter(connection=shop.connection, kind="stock").update(queued_at=timezone.now())
+
+    taken = [line.take(timezone.now(), engine.LEASE) for _ in range(5)]
+
+    assert [(lane.connection_id == shop.connection.pk, lane.kind) for lane in taken if lane] == [
+        (True, "stock"),
+        (False, "stock"),
+        (False, "price"),
+        (False, "observe"),
+    ]
+
+
+def test_a_lane_at_work_makes_room_for_what_is_urgent_and_later_for_everybody(shop: Shop) -> None:
+    variation = shop.sell("PAN-1")
+    shop.connect()
+    Lane.objects.update(queued_at=None)
+    lane = Lane.objects.select_related("connection__marketplace").get(kind="price")
+    turn = engine.Turn(lane, shop.connection.adapter(), Record(lane))
+
+    def looks_around_after(seconds: float) -> bool:
+        turn.started, turn._looked = time.monotonic() - seconds, time.monotonic() - 1
+        return turn.has_time()
+
+    assert looks_around_after(2)
+    waiting = timezone.now() - timedelta(seconds=1)
+    Lane.objects.filter(kind="stock").update(queued_at=waiting)
+    set_qty(variation, 5)
+    assert looks_around_after(0.5), "a quantity like any other waits a second"
+    assert not looks_around_after(2)
+    set_qty(variation, 0)
+    assert not looks_around_after(0.5)
+
+
+def test_a_task_is_lost_only_where_there_are_fewer_of_them_than_lanes(shop: Shop) -> None:
+    """A long line is no reason to ask again and again."""
+    OrmQ.objects.all().delete()
+    now = timezone.now()
+    Lane.objects.update(queued_at=None, run_at=now)
+    lanes = engine.dispatch(now)
+    assert OrmQ.objects.count() == lanes > 1
+
+    engine.dispatch(now + 2 * engine.ASK_AGAIN)
+    assert OrmQ.objects.count() == lanes
+    OrmQ.objects.filter(pk__in=list(OrmQ.objects.values_list("pk", flat=True)[:1])).delete()
+    engine.dispatch(now + 2 * engine.ASK_AGAIN)
+    assert OrmQ.objects.count() == lanes
+
+
+def test_a_batch_of_a_mass_that_became_due_at_once_reads_no_more_than_a_batch(shop: Shop) -> None:
+    bulk.put_on_sale(
+        connection.connection,
+        seller_id=shop.seller.pk,
+        connection_id=shop.connection.pk,
+        prefix="M",
+        products=500,
+        each=10,
+    )
+    Product.objects.filter(seller=shop.seller).update(price=Decimal("55.00"))
+    read: list[int] = []
+
+    def explained(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if "AS MATERIALIZED" in sql and "marketplaces_sync" in sql:
+            with context["cursor"].connection.cursor() as cursor:
+                cursor.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + sql, params)
+                read.extend(rows_of(cursor.fetchone()[0][0]["Plan"]))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explained):
+        dues = ledger.take_due(shop.connection.pk, Facet.PRICE, 100)
+
+    assert len(dues) == 100
+    assert read
+    assert max(read) <= 100
+
+
+def rows_of(plan: dict[str, Any]) -> list[int]:
+    """How many rows each step of a plan produced, all its repetitions together."""
+    below = [count for part in plan.get("Plans", ()) for count in rows_of(part)]
+    return [round(plan["Actual Rows"] * plan["Actual Loops"]), *below]
 
 
 def test_a_nudge_while_the_lane_runs_is_not_slept_over(shop: Shop) -> None:

@@ -154,7 +154,7 @@ def connected(plan: Plan) -> Iterator[tuple[Product, list[Wire]]]:
 
     settings = {"HUB_QUEUE_HIDE_SECONDS": str(QUEUE_HIDE_SECONDS), "HUB_RATE_LIMITS": "off"}
     try:
-        with running(before=lay, **settings) as product:
+        with running(settings, before=lay) as product:
             web, marketplace, _database = wires
             product.url, product.called_port = web.url, marketplace.port
             product.shell(

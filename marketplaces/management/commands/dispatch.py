@@ -20,7 +20,7 @@ from marketplaces import engine, incidents
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 1.0
-"""How long a lane whose time has come, or whose notification was missed, may wait."""
+"""How long a lane whose notification was missed may wait."""
 GATHER_SECONDS = 0.005
 """A burst of notifications becomes one look."""
 
@@ -49,7 +49,7 @@ class Command(BaseCommand):
         self.stopping = True
 
     def listen(self) -> None:
-        """Look at once, then whenever something is notified, and at least once a second."""
+        """Look at once, then whenever something is notified or a lane's time comes, and once a second."""
         connection.ensure_connection()
         raw: psycopg.Connection[Any] = connection.connection
         raw.execute(f'LISTEN "{engine.CHANNEL}"')
@@ -57,7 +57,8 @@ class Command(BaseCommand):
             engine.dispatch(timezone.now())
             heartbeat.beat(Heartbeat.Role.DISPATCHER)
             self.watch()
-            for _ in raw.notifies(timeout=SWEEP_SECONDS, stop_after=1):
+            pause = engine.next_moment(timezone.now(), SWEEP_SECONDS)
+            for _ in raw.notifies(timeout=pause, stop_after=1):
                 time.sleep(GATHER_SECONDS)
             for _ in raw.notifies(timeout=0):
                 pass

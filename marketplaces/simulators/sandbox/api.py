@@ -144,10 +144,13 @@ _ROUTES: list[tuple[str, re.Pattern[str], Callable[[Call], Any]]] = [
 def respond(market: Market, request: Request) -> Response:
     """Answer one call of the API; raises Problem."""
     account = _authenticate(market, request)
-    allowed, left = market.may_call(int(account["number"]))
+    route = f"{request.method[:10]} {section_of(request.path)}"
+    allowed, left = market.may_call(int(account["number"]), route)
     headers = {"X-RateLimit-Remaining": str(left)}
     if not allowed:
-        wait = max(1, math.ceil(1 / market.settings.rate_per_second))
+        settings = market.settings
+        rates = [rate for rate in (settings.rate_per_second, settings.rate_per_second_of_all) if rate]
+        wait = max(1, math.ceil(1 / min(rates)))
         said = "Chamadas demais; espere o tempo do cabeçalho Retry-After."
         raise Problem(429, "SBX-RATE", said, {**headers, "Retry-After": str(wait)})
     handler, matched = _route(request)
@@ -162,6 +165,11 @@ def respond(market: Market, request: Request) -> Response:
 
     fault = _marked_fault(market, account, request)
     return fault.spoil(request, act) if fault is not None else act()
+
+
+def section_of(path: str) -> str:
+    """Return the part of an address that says what is asked for: ``/v1/prices``."""
+    return "/".join(path.split("/")[:3])[:60]
 
 
 def _authenticate(market: Market, request: Request) -> sqlite3.Row:

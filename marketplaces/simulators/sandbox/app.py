@@ -51,6 +51,5 @@ class SandboxApp:
             broken = Problem(500, "SBX-INTERNAL", "Erro interno do simulador.")
             response = Response.of_problem(broken) if is_api else shop.show_problem(request, broken)
         if request.path.startswith("/v1/"):
-            section = "/".join(request.path.split("/")[:3])[:60]
-            self._market.count(f"{request.method[:10]} {section}", response.status)
+            self._market.count(f"{request.method[:10]} {api.section_of(request.path)}", response.status)
         return response

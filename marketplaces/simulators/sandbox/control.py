@@ -186,6 +186,14 @@ class Control:
             )
             return [{**dict(row), "account": account_id(row["account"])} for row in rows]
 
+    def calls(self, account: str = "", after: int = 0, size: int = 1000) -> list[dict[str, Any]]:
+        """Return the API's newest calls as they arrived, oldest first, the refused ones included."""
+        with self._market.store.transaction() as db:
+            who = int(find_account(db, account)["number"]) if account else None
+        with self._market.guard:
+            notes = [one for one in self._market.journal if one.number > after and who in (None, one.account)]
+        return [{**asdict(one), "account": account_id(one.account)} for one in notes[:size]]
+
     def set_listing(
         self, account: str, sku: str, *, price: Any = None, quantity: int | None = None, state: str = ""
     ) -> dict[str, Any]:
@@ -256,6 +264,7 @@ class Control:
         self._faults.clear()
         self._market.calls.clear()
         self._market.buckets.clear()
+        self._market.journal.clear()
         return {"reset": True}
 
 
@@ -374,6 +383,13 @@ def _get_log(control: Control, request: Request) -> Any:
     }
 
 
+def _get_calls(control: Control, request: Request) -> Any:
+    query = request.query
+    after = shape.whole(query.get("after", ""), "after", 0, 2**53)
+    size = shape.whole(query.get("size", ""), "size", 1000, 200_000)
+    return {"calls": control.calls(query.get("account", ""), after, size)}
+
+
 _ROUTES: dict[tuple[str, str], Callable[[Control, Request], Any]] = {
     ("POST", "/_control/accounts"): _post_account,
     ("POST", "/_control/revoke"): _post_revoke,
@@ -384,6 +400,7 @@ _ROUTES: dict[tuple[str, str], Callable[[Control, Request], Any]] = {
     ("GET", "/_control/orders"): lambda control, request: control.orders(**_page(request)),
     ("GET", "/_control/listings"): _get_listings,
     ("GET", "/_control/log"): _get_log,
+    ("GET", "/_control/calls"): _get_calls,
     ("GET", "/_control/stats"): lambda control, request: control.stats(),
     ("POST", "/_control/set"): _post_set,
     ("POST", "/_control/reset"): lambda control, request: control.reset(),

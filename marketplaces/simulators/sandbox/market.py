@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,10 @@ from pathlib import Path
 from marketplaces.simulators.sandbox import catalogue
 from marketplaces.simulators.sandbox.store import Settings, Store, load_settings
 from marketplaces.simulators.sandbox.taxonomy import SHIPPED, Taxonomy
+
+ALL = 0
+"""The bucket of all accounts; no account has this number."""
+JOURNAL = 200_000
 
 
 class Bucket:
@@ -21,14 +26,22 @@ class Bucket:
     def __init__(self, tokens: float, at: float) -> None:
         self.tokens, self.at = tokens, at
 
-    def take(self, rate: float, now: float) -> bool:
-        """Take one call out, one second's worth being the most that gathers; False when none is left."""
+    def fill(self, rate: float, now: float) -> bool:
+        """Let calls gather, one second's worth at most; False when there is not even one."""
         self.tokens = min(max(rate, 1.0), self.tokens + (now - self.at) * rate)
         self.at = now
-        if self.tokens < 1:
-            return False
-        self.tokens -= 1
-        return True
+        return self.tokens >= 1
+
+
+@dataclass(frozen=True, slots=True)
+class CallNote:
+    """One call of the API as it arrived, before anything was done about it."""
+
+    number: int
+    at: float
+    account: int
+    route: str
+    is_allowed: bool
 
 
 @dataclass
@@ -43,6 +56,9 @@ class Market:
     buckets: dict[int, Bucket] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
     """How often each route was called with each status, since the start."""
+    journal: deque[CallNote] = field(default_factory=lambda: deque(maxlen=JOURNAL))
+    """The newest calls."""
+    arrived: int = 0
     guard: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -61,15 +77,24 @@ class Market:
             catalogue.seed(db, market.titles)
         return market
 
-    def may_call(self, account: int) -> tuple[bool, int]:
-        """Take one call of an account's allowance; return whether it may go on and what is left."""
-        rate = self.settings.rate_per_second
-        if not rate:
-            return True, 999
+    def may_call(self, account: int, route: str) -> tuple[bool, int]:
+        """Take one call of an account's allowance, and of that of all accounts together.
+
+        Returns whether it may go on and how many are left; notes the call in the journal.
+        """
+        now = self.now()
+        limits = {account: self.settings.rate_per_second, ALL: self.settings.rate_per_second_of_all}
         with self.guard:
-            bucket = self.buckets.setdefault(account, Bucket(rate, self.now()))
-            allowed = bucket.take(rate, self.now())
-            return allowed, int(bucket.tokens)
+            rates = {who: rate for who, rate in limits.items() if rate}
+            buckets = {who: self.buckets.setdefault(who, Bucket(rate, now)) for who, rate in rates.items()}
+            # Both are looked at before either is used: a refused call costs nothing.
+            filled = [bucket.fill(rates[who], now) for who, bucket in buckets.items()]
+            allowed = all(filled)
+            for bucket in buckets.values():
+                bucket.tokens -= allowed
+            self.arrived += 1
+            self.journal.append(CallNote(self.arrived, now, account, route, allowed))
+            return allowed, min((int(bucket.tokens) for bucket in buckets.values()), default=999)
 
     def count(self, route: str, status: int) -> None:
         with self.guard:

@@ -149,6 +149,8 @@ class Settings:
     """Where the carrier owns the status: from invoice to shipped, and from shipped to delivered."""
     rate_per_second: float = 50.0
     """Calls an account may make; 0 means no limit."""
+    rate_per_second_of_all: float = 0.0
+    """Calls all accounts together may make; 0 means no limit."""
     price_cut_limit: float = 0.0
     """The per cent one call may take off the price of a listing on sale; 0 means no limit."""
     webhooks: str = "on"

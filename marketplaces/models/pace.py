@@ -1,0 +1,131 @@
+"""How fast marketplaces may be called: a row per limit, moved on by every call of every worker.
+
+A row is a generic cell rate: each call moves `next_at` on by one interval, and a call that would start before
+its slot waits. Taking a slot is one statement, so several workers never share one. A slot that is free now is
+anybody's; one in the future goes only to a lane that no more important one of the same limit is up against:
+order updates, orders and stock use the limit before prices, prices before content, and what they leave over
+is used by the others at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connection as database
+from django.db import models
+from django.utils import timezone
+
+from marketplaces.models.account import Connection, Lane, Marketplace
+
+RANKS: dict[str, int] = {
+    Lane.Kind.FULFILMENT: 0,
+    Lane.Kind.STOCK: 0,
+    Lane.Kind.ORDERS: 0,
+    Lane.Kind.PRICE: 1,
+    Lane.Kind.SUBMISSIONS: 2,
+    Lane.Kind.CONTENT: 2,
+    Lane.Kind.OBSERVE: 3,
+}
+"""Who uses a limit first where it is not enough for all."""
+ASKED_LATELY = 20
+"""Seconds for which a lane that was asked for, and that no worker has taken, counts as wanting slots."""
+
+# A slot that was just missed is made up for, one: no more than that comes at once.
+_NEXT = """greatest({row}.next_at, clock_timestamp() - make_interval(secs => %(interval)s))
+    + make_interval(secs => %(interval)s)"""
+_MAY = """{row}.next_at <= clock_timestamp() + make_interval(secs => %(longest)s)
+AND ({row}.next_at <= clock_timestamp() OR NOT EXISTS (
+    SELECT FROM marketplaces_lane l JOIN marketplaces_connection c ON c.id = l.connection_id
+    WHERE {scope} AND l.kind = ANY(%(before)s) AND (l.lease_until IS NOT NULL OR l.queued_at IS NOT NULL)
+    AND (l.lease_until > now() OR l.queued_at > now() - make_interval(secs => %(asked)s))
+))"""
+_WAIT = "extract(epoch FROM {row}.next_at - clock_timestamp()) - %(interval)s"
+
+_OWN = f"""
+UPDATE marketplaces_pace p SET next_at = {_NEXT.format(row="p")}
+WHERE p.connection_id = %(key)s AND {_MAY.format(row="p", scope="c.id = %(key)s")}
+RETURNING {_WAIT.format(row="p")}
+"""  # noqa: S608 - constants
+_SHARED = f"""
+INSERT INTO marketplaces_sharedpace AS p (marketplace_id, next_at)
+VALUES (%(key)s, clock_timestamp() + make_interval(secs => %(interval)s))
+ON CONFLICT (marketplace_id) DO UPDATE SET next_at = {_NEXT.format(row="p")}
+WHERE {_MAY.format(row="p", scope="c.marketplace_id = %(key)s")}
+RETURNING {_WAIT.format(row="p")}
+"""  # noqa: S608 - constants
+
+
+def _take(statement: str, key: int | str, rate: float, longest: float, kind: str) -> float | None:
+    rank = RANKS.get(kind, 0)
+    values: dict[str, Any] = {
+        "key": key,
+        "interval": 1 / rate,
+        "longest": longest,
+        "before": [str(one) for one, its in RANKS.items() if its < rank],
+        "asked": ASKED_LATELY,
+    }
+    with database.cursor() as cursor:
+        cursor.execute(statement, values)
+        row = cursor.fetchone()
+    return None if row is None else max(0.0, float(row[0]))
+
+
+def _free_in(rows: models.QuerySet[Any]) -> float:
+    next_at = rows.values_list("next_at", flat=True).first()
+    return max(0.0, (next_at - timezone.now()).total_seconds()) if next_at else 0.0
+
+
+class Pace(models.Model):
+    """What a marketplace lets one account do: the one owner of a connection's limit."""
+
+    connection = models.OneToOneField(Connection, models.CASCADE, primary_key=True, related_name="+")
+    next_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.connection_id}: {self.next_at}"
+
+    @classmethod
+    def reserve(cls, connection: Connection, longest: float, kind: str = "") -> float | None:
+        """Take the next slot for a lane of this kind and return how many seconds to wait for it.
+
+        None, and no slot taken, when the wait would be longer than `longest` seconds, or when a more
+        important lane wants the slots that are left.
+        """
+        return _take(_OWN, connection.pk, float(connection.marketplace.pace), longest, kind)
+
+    @classmethod
+    def free_in(cls, connection: Connection) -> float:
+        """Seconds until the next slot nobody has taken."""
+        return _free_in(cls.objects.filter(connection=connection))
+
+    @classmethod
+    def hold(cls, connection: Connection, seconds: float) -> None:
+        """Let no lane of the connection call for so long: the marketplace said so."""
+        with database.cursor() as cursor:
+            cursor.execute(
+                "UPDATE marketplaces_pace SET next_at = "
+                "greatest(next_at, clock_timestamp() + make_interval(secs => %s)) WHERE connection_id = %s",
+                [seconds, connection.pk],
+            )
+
+
+class SharedPace(models.Model):
+    """What a marketplace lets all accounts of this hub do together, where it counts them together."""
+
+    marketplace = models.OneToOneField(Marketplace, models.CASCADE, primary_key=True, related_name="+")
+    next_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.marketplace_id}: {self.next_at}"
+
+    @classmethod
+    def reserve(cls, marketplace: Marketplace, longest: float, kind: str = "") -> float | None:
+        """Do as `Pace.reserve`, among the lanes of all accounts there; 0 where there is no such limit."""
+        if marketplace.shared_pace is None:
+            return 0.0
+        return _take(_SHARED, marketplace.pk, float(marketplace.shared_pace), longest, kind)
+
+    @classmethod
+    def free_in(cls, marketplace: Marketplace) -> float:
+        """Seconds until the next slot nobody has taken."""
+        return _free_in(cls.objects.filter(marketplace=marketplace))

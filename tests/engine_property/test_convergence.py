@@ -58,7 +58,7 @@ def test_once_the_faults_stop_everything_is_as_wanted_and_quiet(play: type[Play]
     run_state_machine_as_test(
         play,
         settings=settings(
-            max_examples=EXAMPLES or 20,
+            max_examples=EXAMPLES or 12,
             stateful_step_count=STEPS,
             deadline=None,
             suppress_health_check=list(HealthCheck),

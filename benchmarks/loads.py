@@ -43,15 +43,15 @@ def run(rounds: int) -> list[Row]:
     """Measure on a running hub; what is loaded is on sale already and is published anew."""
     planned, out = [], []
     with running(SHIPPED) as product:
-        wanted = {f"Ana {n}": Wanted(1, SMALL) for n in range(rounds)} | {"Bia": Wanted(1, LARGE)}
+        wanted = {f"Ana{n}": Wanted(1, SMALL) for n in range(rounds)} | {"Bia": Wanted(1, LARGE)}
         with on_sale(product, wanted) as place:
             for name in wanted:
                 _complete(place, name)
             for number in range(rounds):
-                plan, first, _asked = _loaded(place, f"Ana {number}")
+                plan, first, _asked = _loaded(place, f"Ana{number}")
                 planned.append(plan)
                 out.append(first)
-                place.pause(place.sellers[f"Ana {number}"].connections)
+                place.pause(place.sellers[f"Ana{number}"].connections)
             with _Memory(product) as memory:
                 _loaded(place, "Bia")
                 time.sleep(WATCHED)

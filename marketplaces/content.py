@@ -180,21 +180,22 @@ def _terms_there(listing_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
     """Return what content sent again carries: the prices in force, and of what is frozen what stands there.
 
     New prices go the price lane's way: otherwise a reconnect would publish a price that waits for
-    approval, or cut one by more than the marketplace takes at once.
+    approval, or cut one by more than the marketplace takes at once. One whose answer was lost has gone
+    that way and may be in force: the one before would be older than what stands there.
     """
     found: dict[int, dict[str, Any]] = {}
     rows = Sync.objects.filter(listing_id__in=list(listing_ids)).exclude(confirmed_value="")
     for row in rows.exclude(facet=Facet.CONTENT.value):
         terms = found.setdefault(row.listing_id, {})
         frozen = row.frozen_at is not None
-        is_seen = row.seen_at and row.confirmed_at and row.seen_at > row.confirmed_at
-        text = row.seen_value if frozen and is_seen else row.confirmed_value
-        if (
-            not frozen
-            and row.sent_value
-            and row.sent_version > max(row.confirmed_version, row.refused_version)
-        ):
-            text = row.sent_value  # never answered, so it may be in force, and is the newer of the two
+        # What was never answered may be in force, and is the newer of the two.
+        unanswered = bool(row.sent_value) and row.sent_version > max(
+            row.confirmed_version, row.refused_version
+        )
+        last_at = row.sent_at if unanswered else row.confirmed_at
+        is_seen = row.seen_at and last_at and row.seen_at > last_at
+        said = row.sent_value if unanswered else row.confirmed_value
+        text = row.seen_value if frozen and is_seen else said
         if row.facet == Facet.PRICE.value and (price := Price.read(text)):
             terms |= {"price": price.price, "list_price": price.list_price}
         elif row.facet == Facet.STOCK.value and frozen:

@@ -150,7 +150,18 @@ class Response:
         return (b"",) if method == "HEAD" else self.parts if self.parts is not None else (self.body,)
 
 
-FAULT_KINDS = ("status", "html", "truncate", "garbage", "slow", "trickle", "drop", "answer")
+FAULT_KINDS = (
+    "status",
+    "html",
+    "truncate",
+    "garbage",
+    "slow",
+    "trickle",
+    "drop",
+    "answer",
+    "half",
+    "muddle",
+)
 
 
 @dataclass(slots=True)
@@ -160,7 +171,9 @@ class Fault:
     `kind`: ``status`` an error answer; ``html`` an HTML page with that status; ``truncate`` the
     connection ends in the middle of the body; ``garbage`` a whole answer of half a JSON document;
     ``slow`` waits `seconds` and then works; ``trickle`` the body comes a byte at a time over
-    `seconds`; ``drop`` no answer at all; ``answer`` replies with `body` as it is.
+    `seconds`; ``drop`` no answer at all; ``answer`` replies with `body` as it is; ``half`` only every
+    second item of the call takes effect and is answered, the others are passed over without a word;
+    ``muddle`` a whole answer whose lists come backwards, the item at their head twice.
     With `after_commit` the call takes effect first and only its answer is spoilt.
     """
 
@@ -179,6 +192,8 @@ class Fault:
         if self.kind == "slow" and not self.after_commit:
             time.sleep(self.seconds)
             return respond()
+        if self.kind in ("half", "muddle"):
+            return self._rearrange(request, respond)
         works = self.after_commit or self.kind == "trickle"
         good = respond() if works else Response.of_json({"results": ["interrompido"] * 20})
         if self.kind == "slow":
@@ -207,6 +222,35 @@ class Fault:
             return Response.of_json(self.body, self.status, self.headers)
         problem = Problem(self.status, "SBX-FAULT", "Falha pedida pelo controle do simulador.", self.headers)
         return Response.of_problem(problem)
+
+    def _rearrange(self, request: Request, respond: Callable[[], Response]) -> Response:
+        """Do what was asked, or half of it, and answer with lists that lack or repeat items."""
+        if self.kind == "half" and not self.after_commit:
+            request.body = _each_list(request.body, _every_second)
+            return respond()
+        good = respond()
+        good.body = _each_list(good.body, _every_second if self.kind == "half" else _backwards)
+        return good
+
+
+def _every_second(items: list[Any]) -> list[Any]:
+    return items[::2]
+
+
+def _backwards(items: list[Any]) -> list[Any]:
+    return [*items[-1:], *reversed(items)]
+
+
+def _each_list(body: bytes, change: Callable[[list[Any]], list[Any]]) -> bytes:
+    """Change the lists an object in JSON has; any other body stays as it is."""
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return body
+    if not isinstance(value, dict):
+        return body
+    changed = {name: change(one) if isinstance(one, list) else one for name, one in value.items()}
+    return json.dumps(changed, ensure_ascii=False).encode()
 
 
 def _drip(body: bytes, seconds: float) -> Iterator[bytes]:

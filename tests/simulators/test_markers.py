@@ -161,6 +161,33 @@ def test_a_fault_may_come_after_the_effect(ana: Seller) -> None:
     assert ana.read("M1")["price"] == "11.00"
 
 
+def test_half_a_call_may_be_passed_over_without_a_word(ana: Seller) -> None:
+    ana.publish(mug("M1"), mug("M2"), mug("M3"))
+    items = [{"sku": sku, "quantity": 1} for sku in ("M1", "M2", "M3")]
+    control(ana, "faults", {"kind": "half", "match": "/v1/stock"})
+    answer = ana.call("PUT", "/v1/stock", {"items": items}).json()
+    assert [result["sku"] for result in answer["results"]] == ["M1", "M3"]
+    assert [ana.read(sku)["quantity"] for sku in ("M1", "M2", "M3")] == [1, 5, 1]
+
+
+def test_half_an_answer_may_hide_what_took_effect(ana: Seller) -> None:
+    ana.publish(mug("M1"), mug("M2"))
+    items = [{"sku": sku, "quantity": 1} for sku in ("M1", "M2")]
+    control(ana, "faults", {"kind": "half", "match": "/v1/stock", "after_commit": True})
+    answer = ana.call("PUT", "/v1/stock", {"items": items}).json()
+    assert [result["sku"] for result in answer["results"]] == ["M1"]
+    assert ana.read("M2")["quantity"] == 1
+
+
+def test_orders_may_come_backwards_and_twice(ana: Seller) -> None:
+    ana.publish(mug("M1"))
+    ids = [ana.order("M1")["id"] for _ in range(3)]
+    control(ana, "faults", {"kind": "muddle", "match": "/v1/orders"})
+    answer = ana.call("GET", "/v1/orders").json()
+    assert [order["id"] for order in answer["orders"]] == [ids[2], *reversed(ids)]
+    assert [order["id"] for order in ana.call("GET", "/v1/orders").json()["orders"]] == ids
+
+
 @pytest.mark.parametrize(
     "body", [{"kind": "magic"}, {"status": 99}, {"match": "v1"}, {"times": "x"}, {"when": 1}, 7]
 )

@@ -227,13 +227,19 @@ def _open(
 @transaction.atomic
 def close_issues(listing_ids: Sequence[int], facet: Facet, because: Issue.Closed) -> None:
     """Close what is open on a facet of these listings."""
-    now = timezone.now()
     if _close(listing_ids, facet, because):
-        callbacks.issues_changed(listing_ids, facet.value, now)
+        callbacks.issues_changed(listing_ids, facet.value, timezone.now())
+
+
+_CLOSE = """
+UPDATE marketplaces_issue SET closed_at = clock_timestamp(), closed_because = %s
+WHERE listing_id = ANY(%s) AND facet = %s AND closed_at IS NULL
+"""
 
 
 def _close(listing_ids: Sequence[int], facet: Facet, because: Issue.Closed) -> int:
-    still_open = Issue.objects.filter(
-        listing_id__in=list(listing_ids), facet=facet.value, closed_at__isnull=True
-    )
-    return still_open.update(closed_at=timezone.now(), closed_because=because)
+    if not listing_ids:
+        return 0
+    with database.cursor() as cursor:
+        cursor.execute(_CLOSE, [because.value, sorted(listing_ids), facet.value])
+        return int(cursor.rowcount)

@@ -77,6 +77,7 @@ class Turn:
     pause: timedelta = timedelta(0)
     """How long the lane rests at least, because its marketplace takes no call before."""
     _looked: float = field(default_factory=time.monotonic)
+    _makes_room: bool = False
     seconds_a_call: float = TOGETHER
     """Seconds the last call took, the wait for its slot included."""
 
@@ -86,7 +87,11 @@ class Turn:
         return self.lane.connection
 
     def has_time(self) -> bool:
-        """False when the slice is over, or when others need the worker more."""
+        """False, and from then on always, when the slice is over or others need the worker more."""
+        self._makes_room = self._makes_room or not self._may_go_on()
+        return not self._makes_room
+
+    def _may_go_on(self) -> bool:
         spent = time.monotonic() - self.started
         if spent > SLICE.total_seconds():
             return False

@@ -58,6 +58,8 @@ TOGETHER = 0.3
 """Seconds within which calls must be over whose rows are taken and written down together."""
 MOST_TOGETHER = 10
 """How many calls these are at most."""
+TOO_OLD = 1.0
+"""Seconds after which a value that was prepared is not sent any more, but looked up again."""
 ANSWERS = (CredentialsRejected, Refused)
 """Errors that are a marketplace's sensible answer: it works, though not for us."""
 

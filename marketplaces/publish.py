@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from marketplaces.contract import (
     StockPublisher,
     Verdict,
 )
-from marketplaces.engine import Turn
+from marketplaces.engine import TOO_OLD, Turn
 from marketplaces.ledger import Due
 from marketplaces.models import Issue as StoredIssue
 
@@ -81,12 +82,14 @@ class Round(Generic[Item]):
 def send(turn: Turn, facet: Facet, these: Round[Item], publish: Callable[[Sequence[Item]], Receipt]) -> None:
     """Write down what is about to be sent, send it call by call, write down all answers.
 
-    An error, or others who need the worker, end the round early: what was answered by then is written down,
-    the call that failed stays uncertain, and what no call was made for is due as if it had not been taken.
+    An error, others who need the worker, or a marketplace that has become slow end the round early: what was
+    answered by then is written down, the call that failed stays uncertain, and what no call was made for is
+    due as if it had not been taken.
     The stamp of sending is the moment it was written down for the whole round, never later than its call.
     """
     if not these.items:
         return
+    until = time.monotonic() + TOO_OLD
     ledger.mark_sent(facet, list(these.rows.values()))
     ledger.mark_steps(these.steps)
     told: list[tuple[Sequence[Item], Receipt]] = []
@@ -97,7 +100,7 @@ def send(turn: Turn, facet: Facet, these: Round[Item], publish: Callable[[Sequen
     calls = deque(batches(list(these.items.values()), these.size))
     try:
         send_halving(turn, calls.popleft(), publish, hear)
-        while calls and turn.has_time():
+        while calls and time.monotonic() < until and turn.has_time():
             send_halving(turn, calls.popleft(), publish, hear)
     finally:
         left = [item.sku for some in calls for item in some if item.sku not in these.uncertain]

@@ -71,6 +71,25 @@ def stands(shop: Shop, kind: str) -> dict[str, int]:
     }
 
 
+def change_during_the_first_call(shop: Shop, variation: Variation) -> None:
+    """Run the stock lane; the ERP sends another quantity as soon as its first call has arrived."""
+
+    def change() -> None:
+        try:
+            until = time.monotonic() + 10
+            while shop.sandbox.stats()["faults_waiting"] and time.monotonic() < until:
+                time.sleep(0.01)
+            set_qty(variation, 3)
+        finally:
+            database.close()
+
+    erp = threading.Thread(target=change)
+    erp.start()
+    engine.RUNNERS["stock"](a_turn(shop, "stock"))
+    erp.join()
+    shop.settle()
+
+
 def queries_of(turn: engine.Turn) -> list[str]:
     said: list[str] = []
 
@@ -138,27 +157,27 @@ def test_a_quantity_that_changes_before_its_call_goes_out_again_afterwards(big: 
     change_everything(big, "stock")
     last = Sync.objects.filter(connection=big.connection, facet="stock").order_by("-due_at", "-listing_id")[0]
     variation = last.listing.variation
-    big.sandbox.add_fault(match="/v1/stock", kind="slow", seconds=0.5)
+    big.sandbox.add_fault(match="/v1/stock", kind="slow", seconds=0.3)
 
-    def change() -> None:
-        try:
-            until = time.monotonic() + 10
-            while big.sandbox.stats()["faults_waiting"] and time.monotonic() < until:
-                time.sleep(0.01)
-            set_qty(variation, 3)
-        finally:
-            database.close()
-
-    erp = threading.Thread(target=change)
-    erp.start()
-    engine.RUNNERS["stock"](a_turn(big, "stock"))
-    erp.join()
-    big.settle()
+    change_during_the_first_call(big, variation)
 
     assert big.shown(variation.sku)["quantity"] == 3
     ways = Passage.objects.filter(listing_id=last.listing_id, facet="stock").order_by("version")
     assert [(one.outcome, one.value) for one in ways] == [("confirmed", "7"), ("confirmed", "3")]
     assert all(one.sent_at and one.received_at and one.sent_at >= one.received_at for one in ways)
+
+
+def test_a_value_prepared_before_a_call_that_took_long_is_looked_up_again(big: Shop) -> None:
+    change_everything(big, "stock")
+    last = Sync.objects.filter(connection=big.connection, facet="stock").order_by("-due_at", "-listing_id")[0]
+    variation = last.listing.variation
+    big.sandbox.add_fault(match="/v1/stock", kind="slow", seconds=engine.TOO_OLD + 0.1)
+
+    change_during_the_first_call(big, variation)
+
+    ways = Passage.objects.filter(listing_id=last.listing_id, facet="stock").order_by("version")
+    assert [(one.outcome, one.value) for one in ways] == [("confirmed", "3")]
+    assert stands(big, "stock") == {"confirmed": LISTINGS, "uncertain": 0, "untouched": 0}
 
 
 def test_what_is_urgent_waits_for_the_call_being_made_and_not_for_those_prepared(big: Shop) -> None:

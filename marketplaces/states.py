@@ -227,12 +227,13 @@ def _open(
 @transaction.atomic
 def close_issues(listing_ids: Sequence[int], facet: Facet, because: Issue.Closed) -> None:
     """Close what is open on a facet of these listings."""
+    now = timezone.now()
     if _close(listing_ids, facet, because):
-        callbacks.issues_changed(listing_ids, facet.value, timezone.now())
+        callbacks.issues_changed(listing_ids, facet.value, now)
 
 
 _CLOSE = """
-UPDATE marketplaces_issue SET closed_at = clock_timestamp(), closed_because = %s
+UPDATE marketplaces_issue SET closed_at = %s, closed_because = %s
 WHERE listing_id = ANY(%s) AND facet = %s AND closed_at IS NULL
 """
 
@@ -241,5 +242,5 @@ def _close(listing_ids: Sequence[int], facet: Facet, because: Issue.Closed) -> i
     if not listing_ids:
         return 0
     with database.cursor() as cursor:
-        cursor.execute(_CLOSE, [because.value, sorted(listing_ids), facet.value])
+        cursor.execute(_CLOSE, [timezone.now(), because.value, sorted(listing_ids), facet.value])
         return int(cursor.rowcount)

@@ -54,6 +54,12 @@ LONGEST_WAIT_FOR_A_SLOT = 2.0
 SHORT_WAIT = 0.1
 """A worker waits for a slot this long rather than take up another lane."""
 CHANNEL = "hub"
+TOGETHER = 0.3
+"""Seconds within which calls must be over whose rows are taken and written down together."""
+MOST_TOGETHER = 10
+"""How many calls these are at most."""
+TOO_OLD = 1.0
+"""Seconds after which a value that was prepared is not sent any more, but looked up again."""
 ANSWERS = (CredentialsRejected, Refused)
 """Errors that are a marketplace's sensible answer: it works, though not for us."""
 
@@ -73,6 +79,9 @@ class Turn:
     pause: timedelta = timedelta(0)
     """How long the lane rests at least, because its marketplace takes no call before."""
     _looked: float = field(default_factory=time.monotonic)
+    _makes_room: bool = False
+    seconds_a_call: float = TOGETHER
+    """Seconds the last call took, the wait for its slot included."""
 
     @property
     def connection(self) -> Connection:
@@ -80,7 +89,11 @@ class Turn:
         return self.lane.connection
 
     def has_time(self) -> bool:
-        """False when the slice is over, or when others need the worker more."""
+        """False, and from then on always, when the slice is over or others need the worker more."""
+        self._makes_room = self._makes_room or not self._may_go_on()
+        return not self._makes_room
+
+    def _may_go_on(self) -> bool:
         spent = time.monotonic() - self.started
         if spent > SLICE.total_seconds():
             return False
@@ -100,11 +113,21 @@ class Turn:
         self.pause = timedelta(seconds=wait)
         return True
 
+    def calls_together(self) -> int:
+        """How many calls may be prepared at once without a value growing old before it is sent.
+
+        As many as the limits let out within `TOGETHER` seconds, and as the last one was quick enough for.
+        """
+        marketplace = self.connection.marketplace
+        rates = [float(rate) for rate in (marketplace.pace, marketplace.shared_pace) if rate is not None]
+        return max(1, min(MOST_TOGETHER, int(TOGETHER * min(rates)), int(TOGETHER / self.seconds_a_call)))
+
     def call(self, work: Callable[[], T], skus: Sequence[str] = ()) -> T:
         """Wait for the connection's next rate slot, then do one call; contract errors pass through.
 
         `skus` are what it is about, for the record.
         """
+        began = time.monotonic()
         self._wait_for_a_slot()
         if time.monotonic() - self.started > (LEASE - CALL).total_seconds():
             raise SliceOver
@@ -115,6 +138,8 @@ class Turn:
             if error.retry_after:
                 Pace.hold(self.connection, error.retry_after.total_seconds())
             raise
+        finally:
+            self.seconds_a_call = max(0.001, time.monotonic() - began)
 
     def _wait_for_a_slot(self) -> None:
         """Take a slot of the account's own limit, and then one of the limit it shares with others."""

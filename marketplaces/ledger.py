@@ -6,13 +6,13 @@ catalogue's triggers may raise `wanted_version` at any moment, and every stateme
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from django.db import connection as database
 
 from hub.transactions import begin_again
@@ -207,6 +207,12 @@ WITH {_ROWS} UPDATE marketplaces_sync s SET failures = s.failures + 1, submissio
 FROM d WHERE {_THESE} RETURNING s.listing_id, s.failures
 """
 
+# Before it was marked, nothing of the row was on its way: what had been settled was what had been sent.
+_NOT_SENT = f"""
+WITH {_ROWS} UPDATE marketplaces_sync s SET sent_version = {_UNSETTLED}, is_step = false
+FROM d WHERE {_THESE} AND s.sent_version = d.version AND s.sent_version > {_UNSETTLED}
+"""
+
 _SETTLED = f"""
 WITH {_ROWS} UPDATE marketplaces_sync s SET due_at = NULL
 FROM d WHERE {_THESE} AND s.wanted_version = d.version
@@ -227,7 +233,7 @@ Row = tuple[int, int, str]
 
 def _rows(rows: Iterable[Row]) -> str:
     ordered = sorted(rows)
-    return json.dumps([{"listing_id": a, "version": b, "value": c} for a, b, c in ordered])
+    return msgspec.json.encode([{"listing_id": a, "version": b, "value": c} for a, b, c in ordered]).decode()
 
 
 @begin_again
@@ -242,6 +248,11 @@ def _write(statement: str, facet: Facet, rows: Sequence[Row], **more: Any) -> li
 def mark_sent(facet: Facet, rows: Sequence[Row]) -> None:
     """Write down what is about to be sent: if the answer is lost, the next turn knows."""
     _write(_SENT, facet, rows)
+
+
+def take_back(facet: Facet, rows: Sequence[Row]) -> None:
+    """What was marked as sent was not sent after all; only for rows that were not uncertain before."""
+    _write(_NOT_SENT, facet, rows)
 
 
 @begin_again

@@ -21,7 +21,7 @@ RULES_BEING_SAVED = timedelta(seconds=1)
 
 @dataclass(slots=True)
 class _Batch:
-    """What is to be done with the due prices of one batch."""
+    """What is to be done with due prices that were taken together."""
 
     items: dict[str, PriceItem] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
@@ -42,7 +42,7 @@ def run_price(turn: Turn) -> timedelta:
     connection = turn.connection
     size = connection.marketplace.description.batch.price
     while turn.has_time():
-        taken = price_rules.take_due(connection.pk, size)
+        taken = price_rules.take_due(connection.pk, size * turn.calls_together())
         if taken is None:
             return RULES_BEING_SAVED
         rules, dues = taken
@@ -55,7 +55,9 @@ def run_price(turn: Turn) -> timedelta:
         publish.refuse(turn, Facet.PRICE, StoredIssue.Origin.CHECK, batch.refused)
         held.keep_back(connection.seller_id, connection.pk, batch.kept)
         held.overtake(batch.overtaken)
-        publish.send(turn, Facet.PRICE, batch.items, batch.rows, adapter.publish_prices, steps=batch.steps)
+        uncertain = {due.sku for due in dues if due.is_uncertain}
+        these = publish.Round(batch.items, batch.rows, uncertain, size, batch.steps)
+        publish.send(turn, Facet.PRICE, these, adapter.publish_prices)
     return timedelta(0)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from hub.transactions import begin_again
 from marketplaces import ledger, staircase, states, submissions
+from marketplaces.batches import batches
 from marketplaces.contract import (
     ContentItem,
     Facet,
@@ -22,7 +26,7 @@ from marketplaces.contract import (
     StockPublisher,
     Verdict,
 )
-from marketplaces.engine import Turn
+from marketplaces.engine import TOO_OLD, Turn
 from marketplaces.ledger import Due
 from marketplaces.models import Issue as StoredIssue
 
@@ -37,7 +41,7 @@ def run_stock(turn: Turn) -> timedelta:
         return timedelta(hours=1)
     size = turn.connection.marketplace.description.batch.stock
     while turn.has_time():
-        taken = ledger.take_due(turn.connection.pk, Facet.STOCK, size)
+        taken = ledger.take_due(turn.connection.pk, Facet.STOCK, size * turn.calls_together())
         if not taken:
             break
         turn.record.causes = {due.sku: due.cause for due in taken}
@@ -52,7 +56,8 @@ def run_stock(turn: Turn) -> timedelta:
             else:
                 items[due.sku], rows[due.sku] = item, row
         ledger.skip(Facet.STOCK, unchanged)
-        send(turn, Facet.STOCK, items, rows, adapter.publish_stock)
+        uncertain = {due.sku for due in taken if due.is_uncertain}
+        send(turn, Facet.STOCK, Round(items, rows, uncertain, size), adapter.publish_stock)
     return timedelta(0)
 
 
@@ -60,22 +65,47 @@ def _stock_item(due: Due) -> tuple[StockItem, str]:
     return StockItem(due.sku, due.remote_id, due.quantity), str(due.quantity)
 
 
-def send(
-    turn: Turn,
-    facet: Facet,
-    items: Mapping[str, Item],
-    rows: Mapping[str, ledger.Row],
-    publish: Callable[[Sequence[Item]], Receipt],
-    steps: Sequence[int] = (),
-) -> None:
-    """Write down what is about to be sent, send it, write down the answer.
+@dataclass(frozen=True, slots=True)
+class Round(Generic[Item]):
+    """What goes out in a few calls right after one another, by SKU: taken, marked and settled together."""
 
-    `steps` are the listings of which only a step on the way to the wanted price is sent.
+    items: Mapping[str, Item]
+    rows: Mapping[str, ledger.Row]
+    uncertain: Collection[str]
+    """Of these an earlier send may be in force already."""
+    size: int
+    """How many items the marketplace takes in one call."""
+    steps: Sequence[int] = ()
+    """Listings of which only a step on the way to the wanted price is sent."""
+
+
+def send(turn: Turn, facet: Facet, these: Round[Item], publish: Callable[[Sequence[Item]], Receipt]) -> None:
+    """Write down what is about to be sent, send it call by call, write down all answers.
+
+    An error, others who need the worker, or a marketplace that has become slow end the round early: what was
+    answered by then is written down, the call that failed stays uncertain, and what no call was made for is
+    due as if it had not been taken.
+    The stamp of sending is the moment it was written down for the whole round, never later than its call.
     """
-    if items:
-        ledger.mark_sent(facet, list(rows.values()))
-        ledger.mark_steps(steps)
-        send_halving(turn, list(items.values()), publish, partial(_settle_batch, turn, facet, rows))
+    if not these.items:
+        return
+    until = time.monotonic() + TOO_OLD
+    ledger.mark_sent(facet, list(these.rows.values()))
+    ledger.mark_steps(these.steps)
+    told: list[tuple[Sequence[Item], Receipt]] = []
+
+    def hear(some: Sequence[Item], receipt: Receipt) -> None:
+        told.append((some, receipt))
+
+    calls = deque(batches(list(these.items.values()), these.size))
+    try:
+        send_halving(turn, calls.popleft(), publish, hear)
+        while calls and time.monotonic() < until and turn.has_time():
+            send_halving(turn, calls.popleft(), publish, hear)
+    finally:
+        left = [item.sku for some in calls for item in some if item.sku not in these.uncertain]
+        ledger.take_back(facet, [these.rows[sku] for sku in left])
+        _settle_round(turn, facet, these.rows, told)
 
 
 def send_halving(
@@ -99,22 +129,31 @@ def send_halving(
     settle_batch(items, receipt)
 
 
-def _settle_batch(
-    turn: Turn, facet: Facet, rows: Mapping[str, ledger.Row], items: Sequence[Item], receipt: Receipt
+def _settle_round(
+    turn: Turn,
+    facet: Facet,
+    rows: Mapping[str, ledger.Row],
+    told: Sequence[tuple[Sequence[Item], Receipt]],
 ) -> None:
-    sent = {item.sku: rows[item.sku] for item in items}
-    answered = settle_results(turn, facet, sent, receipt.outcomes)
-    waiting = [row for sku, row in sent.items() if sku not in answered]
-    if receipt.submission_id:
-        submissions.follow(turn.connection, facet, waiting, receipt)
+    if not told:
         return
-    given_up = ledger.postpone(facet, waiting, NO_ANSWER_PAUSE)
+    sent = {item.sku: rows[item.sku] for items, _receipt in told for item in items}
+    outcomes = [outcome for _items, receipt in told for outcome in receipt.outcomes]
+    answered = settle_results(turn, facet, sent, outcomes)
+    silent: list[ledger.Row] = []
+    for items, receipt in told:
+        waiting = [rows[item.sku] for item in items if item.sku not in answered]
+        if receipt.submission_id:
+            submissions.follow(turn.connection, facet, waiting, receipt)
+        else:
+            silent += waiting
+    given_up = ledger.postpone(facet, silent, NO_ANSWER_PAUSE)
     no_answer = (Issue(IssueKind.NO_ANSWER),)
     refuse(
         turn,
         facet,
         StoredIssue.Origin.CHECK,
-        [states.Refusal(row[0], None, row[1], no_answer) for row in waiting if row[0] in given_up],
+        [states.Refusal(row[0], None, row[1], no_answer) for row in silent if row[0] in given_up],
     )
 
 

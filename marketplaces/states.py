@@ -232,8 +232,15 @@ def close_issues(listing_ids: Sequence[int], facet: Facet, because: Issue.Closed
         callbacks.issues_changed(listing_ids, facet.value, now)
 
 
+_CLOSE = """
+UPDATE marketplaces_issue SET closed_at = %s, closed_because = %s
+WHERE listing_id = ANY(%s) AND facet = %s AND closed_at IS NULL
+"""
+
+
 def _close(listing_ids: Sequence[int], facet: Facet, because: Issue.Closed) -> int:
-    still_open = Issue.objects.filter(
-        listing_id__in=list(listing_ids), facet=facet.value, closed_at__isnull=True
-    )
-    return still_open.update(closed_at=timezone.now(), closed_because=because)
+    if not listing_ids:
+        return 0
+    with database.cursor() as cursor:
+        cursor.execute(_CLOSE, [timezone.now(), because.value, sorted(listing_ids), facet.value])
+        return int(cursor.rowcount)

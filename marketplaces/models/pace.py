@@ -15,6 +15,7 @@ from django.db import connection as database
 from django.db import models
 from django.utils import timezone
 
+from hub import statements
 from marketplaces.models.account import Connection, Lane, Marketplace
 
 RANKS: dict[str, int] = {
@@ -31,26 +32,27 @@ ASKED_LATELY = 20
 """Seconds for which a lane that was asked for, and that no worker has taken, counts as wanting slots."""
 
 # A slot that was just missed is made up for, one: no more than that comes at once.
-_NEXT = """greatest({row}.next_at, clock_timestamp() - make_interval(secs => %(interval)s))
-    + make_interval(secs => %(interval)s)"""
-_MAY = """{row}.next_at <= clock_timestamp() + make_interval(secs => %(longest)s)
+_NEXT = """greatest({row}.next_at, clock_timestamp() - make_interval(secs => %(interval)s::float8))
+    + make_interval(secs => %(interval)s::float8)"""
+_MAY = """{row}.next_at <= clock_timestamp() + make_interval(secs => %(longest)s::float8)
 AND ({row}.next_at <= clock_timestamp() OR NOT EXISTS (
     SELECT FROM marketplaces_lane l JOIN marketplaces_connection c ON c.id = l.connection_id
-    WHERE {scope} AND l.kind = ANY(%(before)s) AND (l.lease_until IS NOT NULL OR l.queued_at IS NOT NULL)
-    AND (l.lease_until > now() OR l.queued_at > now() - make_interval(secs => %(asked)s))
+    WHERE {scope} AND l.kind = ANY(%(before)s::text[])
+    AND (l.lease_until IS NOT NULL OR l.queued_at IS NOT NULL)
+    AND (l.lease_until > now() OR l.queued_at > now() - make_interval(secs => %(asked)s::float8))
 ))"""
-_WAIT = "extract(epoch FROM {row}.next_at - clock_timestamp()) - %(interval)s"
+_WAIT = "extract(epoch FROM {row}.next_at - clock_timestamp()) - %(interval)s::float8"
 
 _OWN = f"""
 UPDATE marketplaces_pace p SET next_at = {_NEXT.format(row="p")}
-WHERE p.connection_id = %(key)s AND {_MAY.format(row="p", scope="c.id = %(key)s")}
+WHERE p.connection_id = %(key)s::bigint AND {_MAY.format(row="p", scope="c.id = %(key)s::bigint")}
 RETURNING {_WAIT.format(row="p")}
 """  # noqa: S608 - constants
 _SHARED = f"""
 INSERT INTO marketplaces_sharedpace AS p (marketplace_id, next_at)
-VALUES (%(key)s, clock_timestamp() + make_interval(secs => %(interval)s))
+VALUES (%(key)s::text, clock_timestamp() + make_interval(secs => %(interval)s::float8))
 ON CONFLICT (marketplace_id) DO UPDATE SET next_at = {_NEXT.format(row="p")}
-WHERE {_MAY.format(row="p", scope="c.marketplace_id = %(key)s")}
+WHERE {_MAY.format(row="p", scope="c.marketplace_id = %(key)s::text")}
 RETURNING {_WAIT.format(row="p")}
 """  # noqa: S608 - constants
 
@@ -64,10 +66,8 @@ def _take(statement: str, key: int | str, rate: float, longest: float, kind: str
         "before": [str(one) for one, its in RANKS.items() if its < rank],
         "asked": ASKED_LATELY,
     }
-    with database.cursor() as cursor:
-        cursor.execute(statement, values)
-        row = cursor.fetchone()
-    return None if row is None else max(0.0, float(row[0]))
+    taken = statements.run(statement, values)
+    return max(0.0, float(taken[0][0])) if taken else None
 
 
 def _free_in(rows: models.QuerySet[Any]) -> float:

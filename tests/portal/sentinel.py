@@ -39,6 +39,11 @@ SPECIAL: dict[str, dict[str, Callable[[], Any]]] = {
 }
 
 
+EVERYBODYS: dict[str, dict[str, Any]] = {
+    "marketplaces.Marketplace": {"key": "sandbox", "defaults": {"name": "Sandbox"}},
+    "marketplaces.SharedPace": {"marketplace_id": "sandbox"},
+}
+"""One row for all sellers."""
 FIRST = {"marketplaces.Hold": "orders.Order"}
 """Rows that name another one by a text of its own."""
 
@@ -59,10 +64,8 @@ class World:
     def row(self, model: type[models.Model]) -> Any:
         """Return the world's row of this model, made on first use."""
         if model not in self.rows:
-            if model._meta.label == "marketplaces.Marketplace":
-                self.rows[model] = model._default_manager.get_or_create(
-                    key="sandbox", defaults={"name": "Sandbox"}
-                )[0]
+            if model._meta.label in EVERYBODYS:
+                self.rows[model] = model._default_manager.get_or_create(**EVERYBODYS[model._meta.label])[0]
             else:
                 self.rows[model] = self._make(model)
         return self.rows[model]

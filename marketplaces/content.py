@@ -209,9 +209,13 @@ def _note_first_sending(dues: Iterable[Due]) -> None:
 
 
 def _look_up_uncertain(turn: Turn, dues: list[Due], found: dict[int, str]) -> list[Due]:
-    """Ask about items whose last send was never answered, so that nothing is created twice."""
+    """Ask about items that were sent before and have no code yet, so that nothing is created twice.
+
+    Whatever was settled since then (our own check refused newer data, the listing was taken off sale), an
+    unanswered publication may have taken effect.
+    """
     adapter = turn.adapter
-    uncertain = [due for due in dues if due.is_uncertain and not due.remote_id]
+    uncertain = [due for due in dues if (due.is_uncertain or due.was_sent) and not due.remote_id]
     if not uncertain or not isinstance(adapter, ListingReader):
         return dues
     listing_of = {due.sku: due.listing_id for due in uncertain}

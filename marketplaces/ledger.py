@@ -57,6 +57,8 @@ class Due:
     confirmed_version: int
     cause: str
     """The number of the ERP's call behind the wanted value; empty where there is none."""
+    was_sent: bool
+    """True when some value of this facet was ever sent."""
 
 
 # Picked first and then looked at: a mass of rows that became due in the same moment costs no batch more.
@@ -73,7 +75,8 @@ SELECT s.listing_id, s.wanted_version,
        s.confirmed_value, s.failures, l.variation_id, v.sku, l.intent, l.mode, l.state, l.remote_id,
        l.catalogue_id, l.load_id, {quantity}, coalesce(v.price, p.price),
        coalesce(v.promotional_price, p.promotional_price), p.sku, p.category_codes,
-       coalesce(nullif(s.agreed_value, ''), s.confirmed_value), s.confirmed_version, s.cause
+       coalesce(nullif(s.agreed_value, ''), s.confirmed_value), s.confirmed_version, s.cause,
+       s.sent_at IS NOT NULL
 FROM s
 JOIN marketplaces_listing l ON l.id = s.listing_id
 JOIN catalog_variation v ON v.id = l.variation_id

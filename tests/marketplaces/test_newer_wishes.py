@@ -10,8 +10,8 @@ import pytest
 from django.db import connection as database
 
 from catalog.models import Variation
-from marketplaces import services
-from marketplaces.models import Listing, Load, LoadItem
+from marketplaces import engine, services
+from marketplaces.models import Exchange, Lane, Listing, Load, LoadItem
 from tests import engine as driver
 from tests.marketplaces.shop import Shop, change_product
 
@@ -117,3 +117,26 @@ def test_content_sent_again_takes_no_price_back_whose_answer_was_lost(shop: Shop
     told = [entry["value"] for entry in shop.sandbox.log(shop.account["account_id"], "PAN-1", "price")]
     assert "129.90" not in told[told.index("99.90") :], told
     assert shop.shown("PAN-1")["price"] == "99.90"
+
+
+def test_a_publication_never_answered_is_looked_up_even_after_our_check_refused_newer_data(
+    shop: Shop,
+) -> None:
+    variation = shop.sell("PAN-1")
+    lost = {"match": "/v1/loads", "method": "POST", "kind": "drop", "after_commit": True}
+    shop.sandbox.add_fault(**lost)
+    load = services.start_load(
+        connection=shop.connection, action="connect", variations=Variation.objects.filter(pk=variation.pk)
+    )
+    engine.run(Lane.objects.get(connection=shop.connection, kind="content").pk)
+    assert load.total == 1
+    change_product(variation, brand="")
+    shop.settle()
+    assert shop.listing("PAN-1").state == Listing.State.ERROR
+
+    change_product(variation, brand="Panex")
+    shop.settle()
+    shop.send_again("PAN-1")
+
+    reads = Exchange.objects.filter(lane="content", url__endswith="/v1/listings/read").count()
+    assert (reads, shop.shown("PAN-1")["creations"]) == (1, 1)

@@ -355,17 +355,16 @@ class Play(Company):
             engine.nudge(self.place(number).connection_id, kind)
 
     def next_lane(self, pick: tuple[int, int]) -> Lane | None:
-        """Sweep, if need be after a minute, and take a task, mostly one that sends something."""
+        """Sweep, if need be after a minute, and take any lane that waits, mostly one that sends."""
         self.world.sweep()
         if not OrmQ.objects.exists():
             self.world.time_passes(60)
             self.world.sweep()
-        lanes = self.world.lanes()
-        tasks = [(lanes[self.world.lane_of(task)], task) for task in self.world.tasks()]
-        sending = [one for one in tasks if one[0].kind in Lane.FACETS]
-        chosen = sending if sending and pick[0] else tasks
-        if not chosen:
+        waiting = [lane for lane in self.world.lanes().values() if lane.queued_at is not None]
+        sending = [lane for lane in waiting if lane.kind in Lane.FACETS]
+        chosen = sending if sending and pick[0] else waiting
+        task = next(self.world.tasks(), None)
+        if not chosen or task is None:
             return None
-        lane, task = chosen[pick[1] % len(chosen)]
         task.delete()
-        return lane
+        return chosen[pick[1] % len(chosen)]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from marketplaces import registry
@@ -63,6 +63,8 @@ def test_once_the_faults_stop_everything_is_as_wanted_and_quiet(play: type[Play]
             deadline=None,
             suppress_health_check=list(HealthCheck),
             derandomize=not EXAMPLES,
+            # A play of a test run is short enough to read; the long form looks for a shorter one.
+            phases=[Phase.generate, Phase.shrink] if EXAMPLES else [Phase.generate],
             database=None,
             print_blob=False,
         ),

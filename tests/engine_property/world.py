@@ -16,7 +16,6 @@ from typing import Any
 from django.db import connection as database
 from django.utils import timezone
 from django_q.models import OrmQ
-from django_q.signing import SignedPackage
 
 from catalog import services as catalogue
 from catalog.models import Category, Variation
@@ -274,13 +273,6 @@ class World:
     def tasks(self) -> Iterator[OrmQ]:
         """The task queue, oldest first."""
         yield from OrmQ.objects.order_by("id")
-
-    @staticmethod
-    def lane_of(task: OrmQ) -> int:
-        """What a task is about."""
-        said = SignedPackage.loads(task.payload)
-        assert said["func"] == "marketplaces.tasks.drain"
-        return int(said["args"][0])
 
     def sweep(self) -> None:
         engine.dispatch(timezone.now())

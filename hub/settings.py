@@ -121,7 +121,7 @@ def database() -> dict[str, Any]:
 _database = database()
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "hub.postgresql",
         **_database,
         # hub.statements: what runs with every call is planned once per connection.
         "OPTIONS": {"prepare_threshold": 1, **_database.get("OPTIONS", {})},

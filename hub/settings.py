@@ -67,7 +67,7 @@ MIDDLEWARE = [
     "hub.api.log.CallLog",  # inside compression: it keeps what answers say
     "hub.people_only.Policy",
     "hub.people_only.Session",
-    "django.middleware.locale.LocaleMiddleware",
+    "hub.people_only.Language",
     "django.middleware.common.CommonMiddleware",
     "hub.people_only.Csrf",
     "hub.people_only.Authentication",

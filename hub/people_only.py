@@ -9,11 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 from csp.middleware import CSPMiddleware
+from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
 from django.middleware.csrf import CsrfViewMiddleware
+from django.middleware.locale import LocaleMiddleware
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
 from django_otp.middleware import OTPMiddleware
 
 ADDRESSES = frozenset({"", "admin", "portal", "password", "i18n", "docs", "schema"})
@@ -53,6 +57,26 @@ class Policy(CSPMiddleware):
 
 class Session(PeopleOnly, SessionMiddleware):
     """Who is signed in stays signed in."""
+
+
+class Language(LocaleMiddleware):
+    """The language that is asked for; a program's address holds none, and most programs ask for none."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """Let everything inside speak it, and say which it was."""
+        if is_for_people(request):
+            return super().__call__(request)
+        asks = request.META.get("HTTP_ACCEPT_LANGUAGE") or request.META.get("HTTP_COOKIE")
+        language = translation.get_language_from_request(request) if asks else settings.LANGUAGE_CODE
+        translation.activate(language)
+        request.LANGUAGE_CODE = language
+        response: Any = self.get_response(request)
+        if "Vary" in response.headers:
+            patch_vary_headers(response, ("Accept-Language",))
+        else:
+            response.headers["Vary"] = "Accept-Language"
+        response.headers.setdefault("Content-Language", language)
+        return response
 
 
 class Csrf(PeopleOnly, CsrfViewMiddleware):

@@ -67,7 +67,7 @@ MIDDLEWARE = [
     "hub.api.log.CallLog",  # inside compression: it keeps what answers say
     "hub.people_only.Policy",
     "hub.people_only.Session",
-    "django.middleware.locale.LocaleMiddleware",
+    "hub.people_only.Language",
     "django.middleware.common.CommonMiddleware",
     "hub.people_only.Csrf",
     "hub.people_only.Authentication",
@@ -121,7 +121,7 @@ def database() -> dict[str, Any]:
 _database = database()
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "hub.postgresql",
         **_database,
         # hub.statements: what runs with every call is planned once per connection.
         "OPTIONS": {"prepare_threshold": 1, **_database.get("OPTIONS", {})},

@@ -20,6 +20,12 @@ def root(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [
+    # First what ERPs call all day. What lies under /products but is none stands before the catalogue's,
+    # whose /products/{sku} would take /products/urls for a SKU.
+    path("", include("marketplaces.public_urls")),
+    path("", include("catalog.urls")),
+    path("", include("orders.urls")),
+    path("", include("marketplaces.urls")),
     path("", root, name="root"),
     path("healthz", healthz.live, name="live"),
     path("healthz/ready", healthz.ready, name="ready"),
@@ -30,10 +36,6 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("hub.api.urls")),
     path("hooks/<uuid:public_id>", webhooks.receive, name="hook"),
-    # Before the catalogue's, whose /products/{sku} would take /products/urls for a SKU.
-    path("", include("marketplaces.urls")),
-    path("", include("catalog.urls")),
-    path("", include("orders.urls")),
 ]
 
 handler400 = "hub.api.errors.bad_request"

@@ -25,10 +25,6 @@ urlpatterns = [
     re_path(r"^issues/causes/?$", issues.CausesView.as_view()),
     re_path(r"^issues/put_aside/?$", issues.PutAsideView.as_view()),
     re_path(r"^issues/bring_back/?$", issues.BringBackView.as_view()),
-    # SkyHub's own address; it hides a product with the SKU "urls".
-    re_path(r"^products/urls/?$", public_pages.PublicPagesView.as_view()),
-    re_path(r"^products//urls/?$", public_pages.DoubledSlashView.as_view()),
-    re_path(r"^products/urls/(?P<marketplace>[^/]+)/?$", public_pages.MarketplacePagesView.as_view()),
     re_path(r"^urls/products/(?P<sku>.+?)/?$", public_pages.ProductPagesView.as_view()),
     re_path(r"^auth/?$", rehub.AuthView.as_view()),
     re_path(r"^rehub/product_actions/?$", rehub.ProductActionsView.as_view()),

@@ -28,8 +28,8 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[User, ApiKey]:
         """Return the person and the key, with the call counted; raises AuthenticationFailed (401)."""
-        email = request.headers.get("X-User-Email", "").strip()
-        secret = (request.headers.get("X-Api-Key") or request.headers.get("X-User-Token") or "").strip()
+        email = request.META.get("HTTP_X_USER_EMAIL", "").strip()
+        secret = (request.META.get("HTTP_X_API_KEY") or request.META.get("HTTP_X_USER_TOKEN") or "").strip()
         if not email or not secret:
             note_turned_away(request, TurnedAway.NO_KEY if email else TurnedAway.NO_EMAIL)
             raise AuthenticationFailed(_("Send the headers X-User-Email and X-Api-Key."))
@@ -52,7 +52,7 @@ def identify(request: Request, email: str, secret: str) -> tuple[User, ApiKey]:
 
 
 def _let_in(request: Request, email: str, secret: str, rule: limits.Rule | None) -> tuple[User, ApiKey]:
-    has_manager = bool(request.headers.get("X-Accountmanager-Key", "").strip())
+    has_manager = bool(request.META.get("HTTP_X_ACCOUNTMANAGER_KEY", "").strip())
     found = door.enter(email, secret, kind=rule.kind if rule else "", has_manager=has_manager)
     if not found.key or not found.user:
         note_turned_away(request, TurnedAway.WRONG_EMAIL if found.key else TurnedAway.WRONG_KEY)

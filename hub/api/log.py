@@ -202,7 +202,7 @@ class CallLog:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         called_at, began = timezone.now(), time.perf_counter()
-        asked = request.headers.get("X-Request-Id", "")
+        asked = request.META.get("HTTP_X_REQUEST_ID", "")
         number = asked if _NUMBER.fullmatch(asked) else uuid.uuid4().hex
         with correlation.under(number):
             response = self.get_response(request)
@@ -249,31 +249,32 @@ def note_turned_away(request: Any, reason: ApiCall.TurnedAway) -> None:
 
 def _speaks_api(request: HttpRequest) -> bool:
     return isinstance(getattr(request, "auth", None), ApiKey) or any(
-        request.headers.get(name) for name in ("X-Api-Key", "X-User-Token", "X-User-Email")
+        request.META.get(name) for name in ("HTTP_X_API_KEY", "HTTP_X_USER_TOKEN", "HTTP_X_USER_EMAIL")
     )
 
 
 def _facts(
     request: HttpRequest, response: HttpResponseBase, called_at: datetime, seconds: float, number: str
 ) -> Call:
-    headers, match = request.headers, request.resolver_match
+    # Not request.headers, which is all of them written anew for each call.
+    headers, match = request.META, request.resolver_match
     key = getattr(request, "auth", None)
-    secret = (headers.get("X-Api-Key") or headers.get("X-User-Token") or "").strip()
+    secret = (headers.get("HTTP_X_API_KEY") or headers.get("HTTP_X_USER_TOKEN") or "").strip()
     call = Call(
         called_at=called_at,
         seconds=seconds,
         seller_id=key.seller_id if isinstance(key, ApiKey) else 0,
         prefix=key.prefix if isinstance(key, ApiKey) else secret[: ApiKey.PREFIX_LENGTH],
-        email=headers.get("X-User-Email", "").strip().lower(),
+        email=headers.get("HTTP_X_USER_EMAIL", "").strip().lower(),
         secret=secret,
         method=request.method or "",
         path=request.path,
-        query=request.META.get("QUERY_STRING", ""),
+        query=headers.get("QUERY_STRING", ""),
         endpoint=endpoint_of(match.route) if match else "",
         subject=str(next(iter(match.kwargs.values()), "")) if match else "",
         status=response.status_code,
         request_id=number,
-        user_agent=headers.get("User-Agent", ""),
+        user_agent=headers.get("HTTP_USER_AGENT", ""),
         turned_away=getattr(request, _TURNED_AWAY, ""),
     )
     if not isinstance(key, ApiKey):

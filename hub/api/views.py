@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +18,8 @@ from hub.api.authentication import seller_of
 from hub.api.endpoints import endpoint_of
 from hub.models import Seller
 
+ANYTHING = frozenset({"", "*/*", "application/json"})
+"""What most programs accept: the only way a view can answer needs no choosing."""
 MOST_IGNORED_NAMED = 20
 REHEARSE = "X-Hub-Rehearse"
 """On a test account, `production` has the hub answer as it answers a production account."""
@@ -26,6 +29,21 @@ class SellerView(APIView):
     """A view that speaks for one seller: the API key's."""
 
     standing: limits.Standing | None = None
+
+    @property
+    def allowed_methods(self) -> list[str]:
+        """The methods a view of this class has."""
+        kind: Any = type(self)
+        return list(_methods_of(kind))
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """Choose how to answer, where there is a choice."""
+        accepted = request.META.get("HTTP_ACCEPT", "")
+        if accepted in ANYTHING and not request.META.get("QUERY_STRING") and len(self.renderer_classes) == 1:
+            renderer = self.renderer_classes[0]()
+            if renderer.media_type == "application/json":
+                return renderer, renderer.media_type
+        return super().perform_content_negotiation(request, force)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Let in who has a key and has not called too often; no row has an address with a NUL in it."""
@@ -62,6 +80,16 @@ class SellerView(APIView):
     def seller_id(self) -> int:
         """The id every query is scoped by."""
         return self.seller.pk
+
+
+@cache
+def _methods_of(view: type[SellerView]) -> tuple[str, ...]:
+    # Django answers a HEAD with what a GET finds; the class itself has no method for it.
+    return tuple(
+        method.upper()
+        for method in view.http_method_names
+        if hasattr(view, "get" if method == "head" else method)
+    )
 
 
 def done(status: int, ignored: Collection[str] = ()) -> HttpResponse:

@@ -44,3 +44,32 @@ def test_a_lost_browser_gets_a_page_with_its_styles(client: Client) -> None:
 
     assert page.status_code == 404
     assert "style-src 'self'" in page["Content-Security-Policy"]
+
+
+def test_a_program_hears_in_which_language_it_was_answered(client: Client) -> None:
+    headers = make_api_headers(make_seller())
+
+    for asked, spoken in (({}, "pt-br"), ({"Accept-Language": "en-GB,pt;q=0.5"}, "en")):
+        answer = client.get("/products", headers={**headers, **asked})
+
+        assert answer["Content-Language"] == spoken
+        assert "Accept-Language" in answer["Vary"]
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [("/products/A", "GET, PUT, DELETE, HEAD, OPTIONS"), ("/queues/orders", "GET, OPTIONS")],
+)
+def test_an_answer_names_the_methods_of_its_address(client: Client, path: str, methods: str) -> None:
+    answer = client.get(path, headers=make_api_headers(make_seller()))
+
+    assert answer["Allow"] == methods
+
+
+@pytest.mark.parametrize("accepted", [None, "*/*", "application/json", "text/html, */*;q=0.1"])
+def test_whatever_a_program_accepts_it_is_answered_in_json(client: Client, accepted: str | None) -> None:
+    headers = make_api_headers(make_seller())
+
+    answer = client.get("/products", headers={**headers, **({"Accept": accepted} if accepted else {})})
+
+    assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")

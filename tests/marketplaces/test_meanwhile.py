@@ -16,7 +16,7 @@ from tests import make
 from tests.marketplaces.shop import PANS, Shop, change_product
 
 pytestmark = pytest.mark.django_db(transaction=True)
-TAKING = "s.due_at <= now()"
+TAKING = "due_at <= now() AND submission_id IS NULL"
 GOING_LIVE = "look_at = CASE WHEN facet = 'stock'"
 
 

@@ -27,7 +27,7 @@ NOTHING_TO_SHOW = "default-src 'none'; frame-ancestors 'none'"
 
 def is_for_people(request: HttpRequest) -> bool:
     """Whether an address is one that browsers show."""
-    return request.path_info.split("/", 2)[1] in ADDRESSES
+    return request.path_info[1:].partition("/")[0] in ADDRESSES
 
 
 class PeopleOnly:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 
+from hub.people_only import is_for_people
 from tests.make import make_api_headers, make_seller
 
 pytestmark = pytest.mark.django_db
@@ -73,3 +74,7 @@ def test_whatever_a_program_accepts_it_is_answered_in_json(client: Client, accep
     answer = client.get("/products", headers={**headers, **({"Accept": accepted} if accepted else {})})
 
     assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
+
+
+def test_an_address_without_a_slash_is_no_error_of_ours() -> None:
+    assert is_for_people(RequestFactory().generic("OPTIONS", "/", PATH_INFO="*"))

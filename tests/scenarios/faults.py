@@ -9,28 +9,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.processes import Product
+from tests.processes import ROLES, Product
 from tests.scenarios.journey import Helper
 from tests.wires import CUTS, Cut, Wire
 
-TARGETS = (
-    "web leader",
-    "web worker",
-    "dispatcher",
-    "queue main",
-    "queue sentinel",
-    "queue worker, busy",
-    "queue worker, idle",
-    "queue monitor",
-    "queue pusher",
-    "simulators",
-    "postmaster",
-    "database backend",
-    "database checkpointer",
-    "database writer",
-    "database walwriter",
-    "database autovacuum",
-)
+TARGETS = tuple(role for role in ROLES if role not in ("supervisor", "undertaker"))
 """Every kind of process that works; each is killed at least once."""
 LOCKS_OUT = "queue worker, idle"
 """It may take the lock to its grave that the others need, until the watchdog looks (45 s): once in a while is

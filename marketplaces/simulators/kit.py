@@ -322,18 +322,26 @@ class Server:
         reachable = "127.0.0.1" if host in ("", "*", "::", "0.0.0.0") else host  # noqa: S104 - compared, not bound
         self.url = f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{self.port}"
         self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
 
     def run(self) -> None:
         """Serve until SystemExit or KeyboardInterrupt."""
         self._wsgi.run()
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._wsgi.run, name="simulator", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="simulator", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Hang up every connection and end the thread."""
         self._wsgi.task_dispatcher.shutdown(timeout=2)
-        self._wsgi.trigger.pull_trigger(lambda: self._wsgi.asyncore.close_all(self._wsgi._map, True))
+        self._stopping.set()
+        self._wsgi.pull_trigger()
         if self._thread is not None:
             self._thread.join(5)
+        # Only now: whoever pulls a trigger that is closed writes into whatever has its number by then.
+        self._wsgi.asyncore.close_all(self._wsgi._map, True)
+
+    def _serve(self) -> None:
+        while not self._stopping.is_set():
+            self._wsgi.asyncore.loop(timeout=1, map=self._wsgi._map, count=1)

@@ -292,13 +292,16 @@ class Journey:
         """The ERP sends a new price and a new stock for some SKUs; no value is ever used twice.
 
         Quantities are further apart than shoppers ever buy: what orders hold of one is told from the next.
+        Prices end as none of the catalogue's own does.
         """
         stock = [{"sku": sku, "qty": 1000 + HELD_AT_MOST * number} for sku in skus]
-        prices = [{"sku": sku, "price": 1500 + number, "promotional_price": 1000 + number} for sku in skus]
+        prices = [
+            {"sku": sku, "price": 1500.37 + number, "promotional_price": 1000.37 + number} for sku in skus
+        ]
         for item in stock:
             self.wanted[item["sku"], "stock"].append(str(item["qty"]))
         for item in prices:
-            self.wanted[item["sku"], "price"].append(f"{item['promotional_price']}.00")
+            self.wanted[item["sku"], "price"].append(f"{item['promotional_price']:.2f}")
         assert not self._put("/bulk/stock", {"items": stock})
         assert not self._put("/bulk/prices", {"items": prices})
 

@@ -42,7 +42,8 @@ UPDATE catalog_variation v SET ean = c.code || (10 - c.sum %% 10) %% 10
 FROM (
     SELECT id, code, (SELECT sum(substr(code, n, 1)::int * CASE n %% 2 WHEN 0 THEN 3 ELSE 1 END)
                       FROM generate_series(1, 12) n) AS sum
-    FROM (SELECT id, '789' || lpad(id::text, 9, '0') AS code FROM catalog_variation WHERE seller_id = %s) numbered
+    FROM (SELECT id, '789' || lpad(id::text, 9, '0') AS code
+          FROM catalog_variation WHERE seller_id = %s) numbered
 ) c WHERE v.id = c.id
 """
 """A GTIN of its own for each, with its check digit."""

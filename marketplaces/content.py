@@ -393,7 +393,7 @@ def _withdraw(turn: Turn, adapter: ContentPublisher, dues: Sequence[Due]) -> Non
     ledger.mark_sent(Facet.CONTENT, list(rows.values()))
     done: list[Due] = []
     refused: list[Refusal] = []
-    for some in batches(dues, turn.connection.marketplace.description.batch.read):
+    for some in batches(dues, turn.connection.marketplace.description.batch.withdraw):
         receipt = turn.call(
             partial(adapter.withdraw, [WithdrawItem(due.sku, due.remote_id) for due in some]),
             [due.sku for due in some],

@@ -586,9 +586,13 @@ class HintReceiver(Adapter):
 
 @dataclass(frozen=True, slots=True)
 class BatchSizes:
-    """How many items one call may carry."""
+    """How many items one call may carry.
+
+    Of a batch this large an adapter makes one call of HTTP: limits are counted, and leases measured, by it.
+    """
 
     content: int = 1
+    withdraw: int = 1
     price: int = 1
     stock: int = 1
     read: int = 1

@@ -22,7 +22,7 @@ from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from hub.vault import SealBroken
-from marketplaces import line
+from marketplaces import http, line
 from marketplaces.callbacks import services as callbacks
 from marketplaces.contract import (
     Adapter,
@@ -40,8 +40,8 @@ T = TypeVar("T")
 
 SLICE = timedelta(seconds=6)
 """How long one worker stays with one lane before others get their turn."""
-CALL = timedelta(seconds=17)
-"""No call lasts longer than this: twice the HTTP client's deadline of 8 s, and a margin."""
+CALL = timedelta(seconds=2 * http.DEADLINE + 1)
+"""No call lasts longer than this: twice the HTTP client's deadline, and a margin."""
 LEASE = timedelta(seconds=30)
 """After this a dead worker's lane is free again. A call starts only while more than CALL is left."""
 ASK_AGAIN = timedelta(seconds=15)

@@ -33,6 +33,8 @@ from marketplaces.contract import (
     UnexpectedAnswer,
 )
 
+DEADLINE = 8.0
+"""Seconds a call may take, to its answer's end. The leases of the engine's lanes are made for it."""
 MAX_ANSWER = 32 * 1024 * 1024
 TRIMMED_BODY = 4000
 USER_AGENT = "hub/1.0"
@@ -120,11 +122,10 @@ class ApiClient:
     """A JSON client for one account at one marketplace.
 
     `deadline` bounds a whole call in seconds, a slow trickle included (a stall at its very end may
-    double it). `secrets` are values that must never be recorded or told, headers of telling names go
-    without saying. Unless private addresses are allowed, every call looks the host up anew and connects
-    to that very address. There are no retries in here: the
-    engine knows lease, back-off and the other items, and a hidden retry doubles the calls at the
-    worst time.
+    double it); adapters leave it at DEADLINE. `secrets` are values that must never be recorded or told,
+    headers of telling names go without saying. Unless private addresses are allowed, every call looks
+    the host up anew and connects to that very address. There are no retries in here: the engine knows
+    lease, back-off and the other items, and a hidden retry doubles the calls at the worst time.
     """
 
     def __init__(
@@ -133,7 +134,7 @@ class ApiClient:
         headers: Mapping[str, str],
         *,
         secrets: Sequence[str] = (),
-        deadline: float = 8,
+        deadline: float | None = None,
         allow_private: bool = False,
         observe: Callable[[Exchange], None] | None = None,
         look_up: Callable[[str], str] = public_address,
@@ -141,7 +142,7 @@ class ApiClient:
         self._base_url = base_url.rstrip("/")
         self._headers = {"User-Agent": USER_AGENT, "Accept": "application/json", **headers}
         self._secrets = _spellings([*secrets, *_header_secrets(headers)])
-        self._deadline = deadline
+        self._deadline = DEADLINE if deadline is None else deadline
         self._observe = observe
         self._session = requests.Session()
         self._session.trust_env = False

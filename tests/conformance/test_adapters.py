@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from marketplaces import registry
+from marketplaces import http, registry
 from marketplaces.contract import (
     CredentialsRejected,
     Exchange,
@@ -162,10 +162,13 @@ def test_an_empty_batch_is_nothing_to_do(bench: Any, adapter: Any) -> None:
     assert list(adapter.match([])) == []
 
 
-def test_a_full_batch_fits(bench: Any, adapter: Any) -> None:
+def test_a_full_batch_fits_into_one_call(bench: Any) -> None:
+    calls: list[Exchange] = []
+    adapter = connect(bench, observe=calls.append)
     size = bench.marketplace.batch
     skus = [f"M{number}" for number in range(size.content)]
     publish(bench, adapter, *skus)
+    del calls[:]
     prices = adapter.publish_prices([price(sku) for sku in skus[: size.price]])
     stock = adapter.publish_stock([StockItem(sku, "", 9) for sku in skus[: size.stock]])
     assert set(verdicts(prices).values()) == set(verdicts(stock).values()) == {Verdict.ACCEPTED}
@@ -174,9 +177,11 @@ def test_a_full_batch_fits(bench: Any, adapter: Any) -> None:
     assert (
         len(adapter.match([MatchQuery(sku, "", f"Caneca {sku}") for sku in skus[: size.match]])) == size.match
     )
-    gone = adapter.withdraw([WithdrawItem(sku, "") for sku in skus])
-    assert verdicts(gone) == dict.fromkeys(skus, Verdict.ACCEPTED)
+    adapter.publish_content([bench.content(sku) for sku in skus])
+    gone = adapter.withdraw([WithdrawItem(sku, "") for sku in skus[-size.withdraw :]])
+    assert verdicts(gone) == dict.fromkeys(skus[-size.withdraw :], Verdict.ACCEPTED)
     assert bench.shown(skus[-1])["state"] == "withdrawn"
+    assert len(calls) == 6
 
 
 def test_publishing_again_replaces_and_never_doubles(bench: Any, adapter: Any) -> None:
@@ -272,11 +277,14 @@ def test_a_connection_that_breaks_off_is_unavailable(bench: Any, adapter: Any) -
 
 
 @pytest.mark.parametrize("kind", ["slow", "trickle"])
-def test_no_call_outlasts_its_deadline(bench: Any, kind: str) -> None:
+def test_no_call_outlasts_the_deadline_that_leases_are_made_for(
+    bench: Any, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "DEADLINE", 0.4)
     bench.fail_next(kind=kind, seconds=3.0)
     started = datetime.now(UTC)
     with pytest.raises(Unavailable):
-        bench.impatient(0.4).identify()
+        connect(bench).identify()
     assert datetime.now(UTC) - started < timedelta(seconds=2)
 
 

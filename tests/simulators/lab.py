@@ -14,7 +14,6 @@ from zlib import crc32
 import requests
 
 from marketplaces.adapters.sandbox import MARKETPLACE, SandboxCredentials
-from marketplaces.adapters.sandbox.adapter import SandboxAdapter
 from marketplaces.contract import ContentItem
 from marketplaces.simulators.sandbox import SandboxSimulator, Settings
 from marketplaces.simulators.sandbox.webhooks import sign
@@ -160,15 +159,6 @@ class SandboxBench:
 
     def bad_credentials(self) -> SandboxCredentials:
         return SandboxCredentials("nobody's key", "wrong")
-
-    def impatient(self, seconds: float) -> SandboxAdapter:
-        return SandboxAdapter(
-            self.credentials(),
-            base_url=self.sim.url,
-            allow_private=True,
-            deadline=seconds,
-            now=self.seller.clock,
-        )
 
     def account_id(self) -> str:
         return str(self.seller.id)

@@ -27,6 +27,6 @@ MARKETPLACE = Marketplace(
     adapter=SandboxAdapter,
     connect=connect,
     base_url=BASE_URL,
-    batch=BatchSizes(content=200, price=100, stock=100, read=100, match=50),
+    batch=BatchSizes(content=200, withdraw=100, price=100, stock=100, read=100, match=50),
     calls_per_second=Decimal(50),
 )

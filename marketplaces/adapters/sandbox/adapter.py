@@ -29,7 +29,6 @@ from marketplaces.contract import (
     MatchQuery,
     OrderPage,
     OrderSource,
-    Outcome,
     PriceItem,
     PricePublisher,
     Receipt,
@@ -47,7 +46,6 @@ from marketplaces.http import Answer, ApiClient
 
 BASE_URL = "http://127.0.0.1:8091"
 ORDERS_PER_PAGE = 100
-WITHDRAWALS_PER_CALL = 100
 SIGNATURE_HEADER = "x-sandbox-signature"
 SIGNATURE_AGE = 300
 """Seconds after which a signed webhook is stale: a recorded one cannot be played back for ever."""
@@ -92,7 +90,6 @@ class SandboxAdapter(
         base_url: str = BASE_URL,
         observe: Callable[[Exchange], None] | None = None,
         allow_private: bool = False,
-        deadline: float = 15,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._secret = credentials.webhook_secret
@@ -103,7 +100,6 @@ class SandboxAdapter(
             secrets=(credentials.api_key, credentials.webhook_secret),
             observe=observe,
             allow_private=allow_private,
-            deadline=deadline,
         )
 
     def _call(self, method: str, path: str, json: Any = None, params: Mapping[str, Any] | None = None) -> Any:
@@ -133,11 +129,10 @@ class SandboxAdapter(
         return payloads.from_load(self._call("GET", f"/v1/loads/{quote(submission_id, safe='')}"))
 
     def withdraw(self, items: Sequence[WithdrawItem]) -> Receipt:
-        outcomes: list[Outcome] = []
-        for start in range(0, len(items), WITHDRAWALS_PER_CALL):
-            body = {"skus": [item.sku for item in items[start : start + WITHDRAWALS_PER_CALL]]}
-            outcomes += payloads.from_results(self._call("POST", "/v1/listings/withdraw", body), "").outcomes
-        return Receipt(tuple(outcomes))
+        if not items:
+            return Receipt()
+        body = {"skus": [item.sku for item in items]}
+        return payloads.from_results(self._call("POST", "/v1/listings/withdraw", body), "")
 
     def match(self, queries: Sequence[MatchQuery]) -> Sequence[Match]:
         if not queries:

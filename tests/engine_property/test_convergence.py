@@ -15,12 +15,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from marketplaces import registry
+from marketplaces import http, registry
 from marketplaces.adapters import sandbox as adapter
 from marketplaces.contract import BatchSizes
 from marketplaces.simulators.kit import Server
 from marketplaces.simulators.sandbox import SandboxSimulator, Settings
 from tests.engine_property.play import Play
+from tests.engine_property.trouble import PATIENCE
 from tests.engine_property.wire import Wire
 from tests.simulators.lab import TAXONOMY
 
@@ -40,9 +41,10 @@ PATIENT = Settings(
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Play]]:
     """The play on a stage: a sandbox that takes two items a call, with the wire in front of it."""
-    sizes = BatchSizes(content=3, price=2, stock=2, read=2, match=2)
+    sizes = BatchSizes(content=3, withdraw=2, price=2, stock=2, read=2, match=2)
     small = replace(adapter.MARKETPLACE, batch=sizes, calls_per_second=Decimal(10_000))
     monkeypatch.setattr(adapter, "MARKETPLACE", small)
+    monkeypatch.setattr(http, "DEADLINE", PATIENCE)
     registry.get.cache_clear()
     with SandboxSimulator(taxonomy=TAXONOMY, settings=PATIENT) as simulator:
         wire = Wire(simulator.app)

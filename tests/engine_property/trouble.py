@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 
 from marketplaces.contract import MarketplaceError
 
+PATIENCE = 1.0
+"""Seconds the hub waits for an answer here."""
+
 
 class WorkerDied(BaseException):
     """`kill -9`: nobody catches it."""
@@ -65,6 +68,7 @@ FAULTS = (
     _fault("status", status=401),
     _fault("drop"),
     _fault("drop", True),
+    _fault("slow", True, seconds=1.5 * PATIENCE),
     _fault("truncate"),
     _fault("truncate", True),
     _fault("html", status=502),

@@ -28,8 +28,9 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[User, ApiKey]:
         """Return the person and the key, with the call counted; raises AuthenticationFailed (401)."""
-        email = request.META.get("HTTP_X_USER_EMAIL", "").strip()
-        secret = (request.META.get("HTTP_X_API_KEY") or request.META.get("HTTP_X_USER_TOKEN") or "").strip()
+        headers = request.META
+        email = headers.get("HTTP_X_USER_EMAIL", "").strip()
+        secret = (headers.get("HTTP_X_API_KEY") or headers.get("HTTP_X_USER_TOKEN") or "").strip()
         if not email or not secret:
             note_turned_away(request, TurnedAway.NO_KEY if email else TurnedAway.NO_EMAIL)
             raise AuthenticationFailed(_("Send the headers X-User-Email and X-Api-Key."))

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets
 import threading
 import time
-import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -203,7 +203,7 @@ class CallLog:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         called_at, began = timezone.now(), time.perf_counter()
         asked = request.META.get("HTTP_X_REQUEST_ID", "")
-        number = asked if _NUMBER.fullmatch(asked) else uuid.uuid4().hex
+        number = asked if _NUMBER.fullmatch(asked) else secrets.token_hex(16)
         with correlation.under(number):
             response = self.get_response(request)
             response["X-Request-Id"] = number

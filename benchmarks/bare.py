@@ -1,7 +1,8 @@
 """The hub as it is served, and beside it, under /bare/, views that do the same statement and nothing else.
 
-They are Django views in the same processes, on the same server and the same database connections, without any
-middleware, without a key, without validation, counting or log: the floor of what Django can do here.
+They are Django views in the same processes, on the same server and the same database connections, without a
+key, without validation, counting or log. Under /bare/ they have no middleware either: the floor of what
+Django can do here. Under /inside/ they stand behind the hub's own, as any view of the project would.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test.utils import override_settings
 from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
 
 from hub.wsgi import application as hub
 
@@ -65,9 +67,13 @@ def acknowledge(request: HttpRequest, order: int) -> HttpResponse:
 
 
 urlpatterns = [
-    path("bare/<int:seller>/stock/<str:sku>", stock),
-    path("bare/<int:seller>/queue", take),
-    path("bare/order/<int:order>", acknowledge),
+    path(f"{place}/{address}", csrf_exempt(view))
+    for place in ("bare", "inside")
+    for address, view in (
+        ("<int:seller>/stock/<str:sku>", stock),
+        ("<int:seller>/queue", take),
+        ("order/<int:order>", acknowledge),
+    )
 ]
 
 
@@ -78,15 +84,17 @@ class BareRequest(WSGIRequest):
 
 
 class BareHandler(WSGIHandler):
-    """Django without middleware."""
+    """Django with these views."""
 
     request_class = BareRequest
 
 
 with override_settings(MIDDLEWARE=[]):
     bare = BareHandler()
+_HANDLERS = {"bare": bare, "inside": BareHandler()}
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Serve the hub, and the bare views where the address says so."""
-    return (bare if environ["PATH_INFO"].startswith("/bare/") else hub)(environ, start_response)
+    place = environ["PATH_INFO"][1:].partition("/")[0]
+    return _HANDLERS.get(place, hub)(environ, start_response)

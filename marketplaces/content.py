@@ -111,7 +111,6 @@ def _drafts(translator: Translator, dues: Sequence[Due]) -> dict[int, Draft]:
             variations[due.variation_id],
             remote_id=due.remote_id,
             catalogue_id=due.catalogue_id,
-            quantity=due.quantity,
         )
         for due in dues
         if due.variation_id in variations
@@ -157,34 +156,36 @@ def _publish(turn: Turn, adapter: ContentPublisher, translator: Translator, dues
     links = {due.listing_id: due.catalogue_id for due in sound}
     sound = _look_up_uncertain(turn, sound, found)
     sound = _match(turn, sound, drafts, links, by_id)
-    there = _terms_there(due.listing_id for due in sound)
-    items = [
-        replace(
-            _as_sent(due, drafts[due.listing_id].item, links[due.listing_id]),
-            remote_id=found[due.listing_id],
-            **there.get(due.listing_id, {}),
-        )
-        for due in sound
-    ]
-    rows: dict[str, Row] = {
-        due.sku: (due.listing_id, due.version, digest(item)) for due, item in zip(sound, items, strict=True)
-    }
-    if not items:
+    if not sound:
         return
+    items = {
+        due.listing_id: _as_sent(due, drafts[due.listing_id].item, links[due.listing_id]) for due in sound
+    }
+    rows: dict[str, Row] = {
+        due.sku: (due.listing_id, due.version, digest(items[due.listing_id])) for due in sound
+    }
     _note_first_sending(sound)
     ledger.mark_sent(Facet.CONTENT, list(rows.values()))
-    publish.send_halving(turn, items, adapter.publish_content, partial(_settle_batch, turn, rows, by_id))
+    # Read after that mark: what other lanes send later than it goes out once more when the answer is there.
+    terms = _terms(list(items))
+    whole = [
+        replace(item, remote_id=found[listing_id], **terms.get(listing_id, {}))
+        for listing_id, item in items.items()
+    ]
+    publish.send_halving(turn, whole, adapter.publish_content, partial(_settle_batch, turn, rows, by_id))
 
 
-def _terms_there(listing_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
-    """Return what content sent again carries: the prices in force, and of what is frozen what stands there.
+def _terms(listing_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Return what goes with content: the quantity of this moment, the prices in force, what is frozen there.
 
     New prices go the price lane's way: otherwise a reconnect would publish a price that waits for
     approval, or cut one by more than the marketplace takes at once. One whose answer was lost has gone
     that way and may be in force: the one before would be older than what stands there.
     """
-    found: dict[int, dict[str, Any]] = {}
-    rows = Sync.objects.filter(listing_id__in=list(listing_ids)).exclude(confirmed_value="")
+    found: dict[int, dict[str, Any]] = {
+        listing_id: {"quantity": quantity} for listing_id, quantity in ledger.offered(listing_ids).items()
+    }
+    rows = Sync.objects.filter(listing_id__in=listing_ids).exclude(confirmed_value="")
     for row in rows.exclude(facet=Facet.CONTENT.value):
         terms = found.setdefault(row.listing_id, {})
         frozen = row.frozen_at is not None
@@ -333,6 +334,7 @@ def settle_results(turn: Turn, rows: Mapping[str, Row], outcomes: Iterable[Outco
         if listing.state in (*TO_SEND, State.CATALOGUING) and not asked_anew:
             state = _state_after(outcome.verdict)
             moves.append(Move(row[0], state, listing.load_id, outcome.remote_id, outcome.url))
+    ledger.send_terms_after([rows[sku][0] for sku in told])
     ledger.confirm(Facet.CONTENT, accepted)
     states.close_issues([row[0] for row in accepted], Facet.CONTENT, StoredIssue.Closed.ACCEPTED)
     if refused:
@@ -378,6 +380,7 @@ def _refuse(
 ) -> None:
     if not refusals:
         return
+    ledger.send_terms_after([one.listing_id for one in refusals if by_id[one.listing_id].is_uncertain])
     ledger.refuse(Facet.CONTENT, [(one.listing_id, one.version, "") for one in refusals])
     waited = {one.listing_id for one in refusals if by_id[one.listing_id].state in TO_SEND}
     moved = states.move([Move(one, State.ERROR, by_id[one].load_id) for one in sorted(waited)])

@@ -120,9 +120,7 @@ class Translator:
         self._rules = price_rules.current(connection.pk)[1]
         self._names: dict[str, str] | None = None
 
-    def draft(
-        self, variation: Variation, *, remote_id: str = "", catalogue_id: str = "", quantity: int = 0
-    ) -> Draft:
+    def draft(self, variation: Variation, *, remote_id: str = "", catalogue_id: str = "") -> Draft:
         """Translate one variation (its product loaded) and check it; only a sending says what is offered."""
         product = variation.product
         remote = self._category_of(product)
@@ -146,7 +144,6 @@ class Translator:
             _item(variation, product, remote.remote_id if remote else "", attributes, price),
             remote_id=remote_id,
             catalogue_id=catalogue_id,
-            quantity=quantity,
         )
         # What does not depend on the category is checked even without one, so that all faults show at once.
         issues.extend(validator.check(item, schema or CategorySchema("")))

@@ -109,6 +109,16 @@ def take_due(connection_id: int, facet: Facet, limit: int) -> list[Due]:
     return found
 
 
+def offered(listing_ids: Sequence[int]) -> dict[int, int]:
+    """Return what each of these listings has to offer at this moment, in units."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            f"SELECT l.id, q.published FROM marketplaces_listing l {_OFFER} WHERE l.id = ANY(%s)",
+            [sorted(listing_ids)],
+        )
+        return dict(cursor.fetchall())
+
+
 _ROWS = """d AS (
     SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS d(listing_id bigint, version int, value text)
 )"""
@@ -371,6 +381,25 @@ def go_off(listing_ids: Sequence[int]) -> None:
             "WHERE listing_id = ANY(%s)",
             [sorted(listing_ids)],
         )
+
+
+@begin_again
+def send_terms_after(listing_ids: Sequence[int]) -> None:
+    """Send again the prices and quantities that went out later than these listings' content did.
+
+    A publication carries price and quantity as they were when it was written down as sent; whether it or a
+    newer value arrived last at the marketplace nobody can tell.
+    """
+    if listing_ids:
+        with database.cursor() as cursor:
+            cursor.execute(
+                "UPDATE marketplaces_sync s SET wanted_version = s.wanted_version + 1, due_at = now(), "
+                "failures = 0, why = 'again', why_version = s.wanted_version + 1 "
+                "FROM marketplaces_sync c WHERE c.listing_id = s.listing_id AND c.facet = 'content' "
+                "AND s.facet IN ('price', 'stock') AND s.follows AND s.sent_at > c.sent_at "
+                "AND s.listing_id = ANY(%s)",
+                [sorted(listing_ids)],
+            )
 
 
 @begin_again

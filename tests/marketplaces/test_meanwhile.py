@@ -13,10 +13,12 @@ from django.db import connection as database
 from marketplaces import engine, mapping, services
 from marketplaces.models import Lane, Listing, RemoteCategory
 from tests import make
-from tests.marketplaces.shop import PANS, Shop, change_product
+from tests.marketplaces.shop import PANS, Shop, change_product, set_qty
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TAKING = "due_at <= now() AND submission_id IS NULL"
+MARKING = "SET sent_version = d.version"
+READING = "SELECT l.id, q.published"
 GOING_LIVE = "look_at = CASE WHEN facet = 'stock'"
 
 
@@ -114,3 +116,25 @@ def test_the_corrected_go_when_the_switch_comes_while_they_are_checked(shop: Sho
         run_content(shop)
 
     assert shop.sync("PAN-1", "content").due_at is not None
+
+
+@pytest.mark.parametrize("moment", [TAKING, MARKING, READING])
+def test_content_sent_again_leaves_no_older_terms_than_went_out_meanwhile(shop: Shop, moment: str) -> None:
+    variation = shop.sell("PAN-1", qty=10, price="129.90")
+    shop.connect("PAN-1")
+    services.start_load(
+        connection=shop.connection, action="reconnect", listings=Listing.objects.filter(variation=variation)
+    )
+
+    def sold_out() -> None:
+        set_qty(variation, 0)
+        change_product(variation, price="119.90")
+        for kind in (Lane.Kind.STOCK, Lane.Kind.PRICE):
+            assert engine.run(Lane.objects.get(connection=shop.connection, kind=kind).pk)
+        assert (shop.shown("PAN-1")["quantity"], shop.shown("PAN-1")["price"]) == (0, "119.90")
+
+    with meanwhile(moment, sold_out):
+        run_content(shop)
+    shop.settle()
+
+    assert (shop.shown("PAN-1")["quantity"], shop.shown("PAN-1")["price"]) == (0, "119.90")

@@ -51,6 +51,8 @@ QUANTUM = timedelta(seconds=1)
 LOOK_AROUND = 0.1
 """Seconds between two looks at who waits."""
 LONGEST_WAIT_FOR_A_SLOT = 2.0
+LOOK_FOR_A_SLOT = 0.01
+"""Seconds between two looks whether a more important lane has let a slot pass."""
 SHORT_WAIT = 0.1
 """A worker waits for a slot this long rather than take up another lane."""
 CHANNEL = "hub"
@@ -108,7 +110,7 @@ class Turn:
     def _had_better_pause(self, now: datetime) -> bool:
         """Tell whether the marketplace makes us wait while another lane could use the worker."""
         wait = Pace.free_in(self.connection)
-        if wait < SHORT_WAIT or not line.someone_waits(now, urgent=False):
+        if wait < SHORT_WAIT or not line.someone_waits(now, urgent=False, instead_of=self.lane):
             return False
         self.pause = timedelta(seconds=wait)
         return True
@@ -160,9 +162,10 @@ class Turn:
             # Too far away, or more important lanes are at it: what they leave over is ours.
             wait = free_in()
             spared = min(wait, LONGEST_WAIT_FOR_A_SLOT)
-            if time.monotonic() + spared > until or line.someone_waits(timezone.now(), urgent=False):
+            is_late = time.monotonic() + spared > until
+            if is_late or line.someone_waits(timezone.now(), urgent=False, instead_of=self.lane):
                 raise Throttled("our own pace", retry_after=timedelta(seconds=max(wait, SHORT_WAIT)))
-            time.sleep(max(spared, 0.002))
+            time.sleep(max(spared, LOOK_FOR_A_SLOT))
         if wait:
             time.sleep(wait)
 

@@ -25,6 +25,7 @@ from django.db.models import (
 from django.db.models.expressions import Combinable
 
 from marketplaces.models import Lane, Sync
+from marketplaces.models.pace import RANKS
 
 HEAD_STARTS = {
     Lane.Kind.STOCK: 60,
@@ -61,7 +62,15 @@ def take(now: datetime, lease: timedelta) -> Lane | None:
     return line.order_by(urgency, _place(), "pk").claim_first(now, lease)
 
 
-def someone_waits(now: datetime, *, urgent: bool) -> bool:
-    """Tell whether a lane waits although every worker has had the time to take it; or an urgent one."""
+def someone_waits(now: datetime, *, urgent: bool, instead_of: Lane | None = None) -> bool:
+    """Tell whether a lane waits although every worker has had the time to take it; or an urgent one.
+
+    To let a worker go where the marketplace makes it wait helps nobody who would wait for the same slots and
+    is no more important: such lanes do not count `instead_of` one.
+    """
     line = Lane.objects.runnable(now).filter(queued_at__lt=now - MOMENT)
+    if instead_of is not None:
+        rank = RANKS[instead_of.kind]
+        lesser = [kind for kind, its in RANKS.items() if its >= rank]
+        line = line.exclude(connection_id=instead_of.connection_id, kind__in=lesser)
     return line.filter(_is_urgent(now)).exists() if urgent else line.exists()

@@ -1,10 +1,9 @@
 """How fast marketplaces may be called: a row per limit, moved on by every call of every worker.
 
-A row is a generic cell rate: each call moves `next_at` on by one interval, and a call that would start before
-its slot waits. Taking a slot is one statement, so several workers never share one. A slot that is free now is
-anybody's; one in the future goes only to a lane that no more important one of the same limit is up against:
-order updates, orders and stock use the limit before prices, prices before content, and what they leave over
-is used by the others at once.
+A row is a generic cell rate: each call moves `next_at` on by one interval, and a call that would start
+before its slot waits. Taking a slot is one statement, so several workers never share one. Where a more
+important lane of the same limit has work, others only get a slot that it has let pass: order updates, orders
+and stock use the limit before prices, prices before content, and what they leave over is used by the others.
 """
 
 from __future__ import annotations
@@ -30,16 +29,30 @@ RANKS: dict[str, int] = {
 """Who uses a limit first where it is not enough for all."""
 ASKED_LATELY = 20
 """Seconds for which a lane that was asked for, and that no worker has taken, counts as wanting slots."""
+COMING_BACK = 1
+"""The same of a lane that made room for another until its slot comes, and that nobody has asked for yet."""
+LONGEST_MADE_UP = 0.2
+"""Seconds of a missed slot that the next one comes earlier for."""
+LET_PASS = 0.8
+"""The part of an interval for which a free slot is kept for whoever is more important. Where intervals are
+short, what was missed is made up for, so nothing is lost by it."""
+LONGEST_KEPT = 0.5
+"""And the same in seconds at most."""
 
-# A slot that was just missed is made up for, one: no more than that comes at once.
-_NEXT = """greatest({row}.next_at, clock_timestamp() - make_interval(secs => %(interval)s::float8))
+# What was just missed is made up for: an interval at most, or less than that where intervals are long. A
+# marketplace that allows few calls allows no burst of them either, and calls may be late on their way, too.
+_NEXT = """greatest({row}.next_at, clock_timestamp() - make_interval(secs => %(made_up)s::float8))
     + make_interval(secs => %(interval)s::float8)"""
-_MAY = """{row}.next_at <= clock_timestamp() + make_interval(secs => %(longest)s::float8)
-AND ({row}.next_at <= clock_timestamp() OR NOT EXISTS (
-    SELECT FROM marketplaces_lane l JOIN marketplaces_connection c ON c.id = l.connection_id
-    WHERE {scope} AND l.kind = ANY(%(before)s::text[])
-    AND (l.lease_until IS NOT NULL OR l.queued_at IS NOT NULL)
+_IMPORTANT = """SELECT FROM marketplaces_lane l JOIN marketplaces_connection c ON c.id = l.connection_id
+    WHERE {scope} AND l.kind = ANY(%(before)s::text[])"""
+# Two questions, for each has an index of its own.
+_MAY = f"""{{row}}.next_at <= clock_timestamp() + make_interval(secs => %(longest)s::float8)
+AND ({{row}}.next_at <= clock_timestamp() - make_interval(secs => %(kept)s::float8) OR NOT EXISTS (
+    {_IMPORTANT} AND (l.lease_until IS NOT NULL OR l.queued_at IS NOT NULL)
     AND (l.lease_until > now() OR l.queued_at > now() - make_interval(secs => %(asked)s::float8))
+) AND NOT EXISTS (
+    {_IMPORTANT} AND l.run_at > now() - make_interval(secs => %(back)s::float8)
+    AND l.run_at <= greatest({{row}}.next_at, now())
 ))"""
 _WAIT = "extract(epoch FROM {row}.next_at - clock_timestamp()) - %(interval)s::float8"
 
@@ -65,6 +78,9 @@ def _take(statement: str, key: int | str, rate: float, longest: float, kind: str
         "longest": longest,
         "before": [str(one) for one, its in RANKS.items() if its < rank],
         "asked": ASKED_LATELY,
+        "back": COMING_BACK,
+        "made_up": min(1 / rate, LONGEST_MADE_UP),
+        "kept": min(LET_PASS / rate, LONGEST_KEPT),
     }
     taken = statements.run(statement, values)
     return max(0.0, float(taken[0][0])) if taken else None

@@ -159,18 +159,50 @@ def test_a_wait_longer_than_allowed_takes_no_slot(shop: Shop) -> None:
     assert Pace.objects.get(connection=shop.connection).next_at == before
 
 
-def test_prices_take_a_free_slot_but_none_that_stock_is_waiting_for(shop: Shop) -> None:
-    connection = shop.connection
-    Lane.objects.update(queued_at=None)
+def test_prices_take_the_slots_that_stock_lets_pass_and_no_others(shop: Shop) -> None:
+    connection, second = shop.connection, timedelta(seconds=1)
+    connection.marketplace.calls_per_second = Decimal(1)
+    rested = timezone.now() - timedelta(minutes=1)
+    Lane.objects.update(queued_at=None, run_at=rested)
     Lane.objects.filter(kind="stock").update(queued_at=timezone.now())
-    assert Pace.reserve(connection, 2, "price") is not None, "nobody had asked for this one"
-    Pace.objects.update(next_at=timezone.now() + timedelta(seconds=1))
 
+    def next_slot(moment: timedelta) -> None:
+        Pace.objects.update(next_at=timezone.now() + moment)
+
+    next_slot(-second)
+    assert Pace.reserve(connection, 2, "price") is not None, "stock has let this one pass"
+    next_slot(second * 0)
+    assert Pace.reserve(connection, 2, "price") is None, "stock may still come for it"
+    next_slot(second)
     assert Pace.reserve(connection, 2, "price") is None
     assert Pace.reserve(connection, 2, "content") is None
     assert Pace.reserve(connection, 2, "stock") is not None
+
     Lane.objects.update(queued_at=None)
-    assert Pace.reserve(connection, 2, "price") is not None
+    next_slot(second)
+    assert Pace.reserve(connection, 2, "price") is not None, "nobody else wants any"
+    next_slot(second)
+    Lane.objects.filter(kind="stock").update(run_at=timezone.now() + second / 2)
+    assert Pace.reserve(connection, 2, "price") is None, "stock made room, and comes back for its slot"
+
+
+def test_a_lane_keeps_its_worker_where_only_lesser_lanes_of_its_account_wait(shop: Shop) -> None:
+    other = open_shop(shop.sandbox, "Bia")
+    waiting = timezone.now() - timedelta(seconds=1)
+    Lane.objects.update(queued_at=None)
+    stock, price = (Lane.objects.get(connection=shop.connection, kind=kind) for kind in ("stock", "price"))
+
+    def waits(lane: Lane) -> bool:
+        return line.someone_waits(timezone.now(), urgent=False, instead_of=lane)
+
+    Lane.objects.filter(connection=shop.connection, kind="content").update(queued_at=waiting)
+    assert not waits(stock)
+    assert not waits(price)
+    Lane.objects.filter(pk=stock.pk).update(queued_at=waiting)
+    assert waits(price)
+    Lane.objects.filter(connection=shop.connection).update(queued_at=None)
+    Lane.objects.filter(connection=other.connection, kind="content").update(queued_at=waiting)
+    assert waits(stock)
 
 
 def test_a_limit_that_accounts_share_goes_to_anothers_stock_before_our_prices(shop: Shop) -> None:

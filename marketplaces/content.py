@@ -158,21 +158,26 @@ def _publish(turn: Turn, adapter: ContentPublisher, translator: Translator, dues
     sound = _match(turn, sound, drafts, links, by_id)
     if not sound:
         return
-    items = {
-        due.listing_id: _as_sent(due, drafts[due.listing_id].item, links[due.listing_id]) for due in sound
-    }
+    items = [
+        replace(
+            _as_sent(due, drafts[due.listing_id].item, links[due.listing_id]), remote_id=found[due.listing_id]
+        )
+        for due in sound
+    ]
     rows: dict[str, Row] = {
-        due.sku: (due.listing_id, due.version, digest(items[due.listing_id])) for due in sound
+        due.sku: (due.listing_id, due.version, digest(item)) for due, item in zip(sound, items, strict=True)
     }
     _note_first_sending(sound)
     ledger.mark_sent(Facet.CONTENT, list(rows.values()))
-    # Read after that mark: what other lanes send later than it goes out once more when the answer is there.
-    terms = _terms(list(items))
-    whole = [
-        replace(item, remote_id=found[listing_id], **terms.get(listing_id, {}))
-        for listing_id, item in items.items()
-    ]
-    publish.send_halving(turn, whole, adapter.publish_content, partial(_settle_batch, turn, rows, by_id))
+
+    def send(some: Sequence[ContentItem]) -> Receipt:
+        """Send with the terms of this moment: what goes out later goes out once more after the answer."""
+        terms = _terms([rows[item.sku][0] for item in some])
+        return adapter.publish_content(
+            [replace(item, **terms.get(rows[item.sku][0], {})) for item in some],
+        )
+
+    publish.send_halving(turn, items, send, partial(_settle_batch, turn, rows, by_id))
 
 
 def _terms(listing_ids: Sequence[int]) -> dict[int, dict[str, Any]]:

@@ -266,7 +266,9 @@ class Play(Company):
 
     @rule(
         pick=st.tuples(st.integers(0, 3), any_number),
-        what=st.sampled_from(["price", "stock", "title", "sale", "off", "again", "rules", "freeze"]),
+        what=st.sampled_from(
+            ["price", "stock", "title", "sale", "off", "again", "rules", "freeze", "price lane", "stock lane"]
+        ),
         when=st.sampled_from(["before", "after"]),
         number=numbers,
         sku=st.sampled_from(SKUS),
@@ -287,6 +289,8 @@ class Play(Company):
             "again": lambda: self.world.send(place, Load.Action.RECONNECT, [sku]),
             "rules": lambda: self.world.rule_prices(place, guarded=False),
             "freeze": lambda: self.the_seller_freezes(number, sku, "price"),
+            "price lane": lambda: self.another_lane_works(place, "price", product),
+            "stock lane": lambda: self.another_lane_works(place, "stock", sku),
         }
         setattr(self.wire, when, happening[what])
         engine.run(lane.pk)
@@ -338,6 +342,17 @@ class Play(Company):
             second.join()
         self.wire.after = self.wire.before = None
         self.wire.caller = connections["default"]
+
+    def another_lane_works(self, place: Place, facet: str, sku: str) -> None:
+        """The ERP says something new, and a second worker sends it."""
+        if facet == "stock":
+            self.world.say_stock(place.shelf, [sku])
+        else:
+            self.world.say_price(place.shelf, sku, 100)
+        lane = Lane.objects.get(connection=place.connection_id, kind=facet)
+        second = threading.Thread(target=lambda: self.work_alone(lane.pk, threading.Event()))
+        second.start()
+        second.join()
 
     @staticmethod
     def work_alone(lane_id: int, done: threading.Event) -> None:

@@ -96,8 +96,12 @@ def _is_off(one: Any) -> bool:
 
 
 def _judge_history(play: Company, place: Place) -> None:
-    """No older value after a newer one, and none that nobody ever wanted."""
+    """No older value after a newer one, and none that nobody ever wanted.
+
+    A publication may be on its way while a newer value arrives; then that must have come once more.
+    """
     newest: dict[tuple[str, str], int] = {}
+    overwritten: dict[tuple[str, str], str] = {}
     for entry in play.sandbox.log(place.account, size=100_000):
         if entry["origin"] not in OURS:
             continue
@@ -110,8 +114,13 @@ def _judge_history(play: Company, place: Place) -> None:
             if not age:
                 continue  # nothing, or as little as is ever shown: it does not say which figure it is of
         before = newest.get((sku, kind), 0)
+        if age < before and entry["origin"] == "load":
+            overwritten[sku, kind] = value
+            continue
         assert age >= before, f"{sku} got an older {kind} after a newer one: {value}"
         newest[sku, kind] = age
+        overwritten.pop((sku, kind), None)
+    assert not overwritten, f"older values stayed: {overwritten}"
 
 
 def _judge_orders(play: Company, place: Place) -> None:

@@ -14,13 +14,13 @@ from hypothesis.stateful import initialize, rule
 
 from hub.refusals import Refusal
 from marketplaces import engine, services
-from marketplaces.models import Lane, Load
+from marketplaces.models import Lane, Load, Sync
 from marketplaces.simulators.kit import Problem
 from orders import queue
 from orders import services as ordering
 from orders.models import Order
 from tests.engine_property.company import DAY, Company
-from tests.engine_property.trouble import WorkerDied, deaths, dies_at, faults, refusals
+from tests.engine_property.trouble import WorkerDied, deaths, dies_at, dies_once, faults, refusals
 from tests.engine_property.world import DEMANDING, EASY, Place, Shelf, Sold, World
 from tests.orders.make import invoice_note, shipment_note
 
@@ -36,7 +36,10 @@ maybe_deaths = st.none() | deaths
 class Play(Company):
     """What may happen, in any order."""
 
-    @initialize(sisters=st.booleans(), opening=st.sampled_from(["on sale", "just sent", "nothing"]))
+    @initialize(
+        sisters=st.booleans(),
+        opening=st.sampled_from(["on sale", "on sale", "on sale", "just sent", "nothing"]),
+    )
     def the_curtain_rises(self, sisters: bool, opening: str) -> None:
         """One of the sellers may have two accounts; everything may be on sale already, or on its way."""
         self.world = World(self.sandbox, self.wire, self.url, sisters=sisters)
@@ -266,9 +269,7 @@ class Play(Company):
 
     @rule(
         pick=st.tuples(st.integers(0, 3), any_number),
-        what=st.sampled_from(
-            ["price", "stock", "title", "sale", "off", "again", "rules", "freeze", "price lane", "stock lane"]
-        ),
+        what=st.sampled_from(["price", "stock", "title", "sale", "off", "again", "rules", "freeze"]),
         when=st.sampled_from(["before", "after"]),
         number=numbers,
         sku=st.sampled_from(SKUS),
@@ -289,34 +290,27 @@ class Play(Company):
             "again": lambda: self.world.send(place, Load.Action.RECONNECT, [sku]),
             "rules": lambda: self.world.rule_prices(place, guarded=False),
             "freeze": lambda: self.the_seller_freezes(number, sku, "price"),
-            "price lane": lambda: self.another_lane_works(place, "price", product),
-            "stock lane": lambda: self.another_lane_works(place, "stock", sku),
         }
         setattr(self.wire, when, happening[what])
         engine.run(lane.pk)
         setattr(self.wire, when, None)
 
-    @rule(
-        number=numbers,
-        sku=st.sampled_from(SKUS),
-        facet=st.sampled_from(["price", "stock"]),
-        waits=st.booleans(),
-    )
-    def a_worker_thought_dead_comes_back(self, number: int, sku: str, facet: str, waits: bool) -> None:
+    @rule(which=any_number, facet=st.sampled_from(["price", "stock"]), waits=st.booleans())
+    def a_worker_thought_dead_comes_back(self, which: int, facet: str, waits: bool) -> None:
         """Its lease runs out while it waits for an answer, and another one takes over with a newer value.
 
         With `waits` it comes back while the other one's call is under way; then a third one looks for work.
         """
-        place = self.place(number)
+        following = self.following(facet)
+        if not following:
+            return
+        place, sku = following[which % len(following)]
         lane = Lane.objects.get(connection=place.connection_id, kind=facet)
         in_flight, arrives = threading.Event(), threading.Event()
         second = threading.Thread(target=lambda: self.work_alone(lane.pk, in_flight))
 
         def say_something_new() -> None:
-            if facet == "stock":
-                self.world.say_stock(place.shelf, [sku])
-            else:
-                self.world.say_price(place.shelf, "S" if sku == "S" else "P", 100)
+            self.say_something_new(place, sku, facet)
 
         def under_way() -> None:
             in_flight.set()
@@ -343,16 +337,67 @@ class Play(Company):
         self.wire.after = self.wire.before = None
         self.wire.caller = connections["default"]
 
-    def another_lane_works(self, place: Place, facet: str, sku: str) -> None:
-        """The ERP says something new, and a second worker sends it."""
+    def following(self, facet: str) -> list[tuple[Place, str]]:
+        """Whose prices or quantities are sent when they change."""
+        rows = Sync.objects.filter(facet=facet, follows=True, connection__status="active")
+        rows = rows.filter(**{f"connection__sync_{facet}": True}).order_by("listing__variation__sku")
+        return [
+            (place, sku)
+            for place in self.places
+            for sku in rows.filter(connection=place.connection_id).values_list(
+                "listing__variation__sku", flat=True
+            )
+        ]
+
+    @rule(
+        which=any_number, facet=st.sampled_from(["price", "stock"]), when=st.sampled_from(["before", "after"])
+    )
+    def a_publication_and_a_newer_value_cross(self, which: int, facet: str, when: str) -> None:
+        """One worker sends a listing again; meanwhile the ERP says something new, and another sends it."""
+        following = self.following(facet)
+        if not following:
+            return
+        place, sku = following[which % len(following)]
+        lanes = {
+            lane.kind: lane
+            for lane in Lane.objects.filter(connection=place.connection_id, kind__in=Lane.FACETS)
+        }
+
+        def another_works() -> None:
+            self.say_something_new(place, sku, facet)
+            second = threading.Thread(target=lambda: self.work_alone(lanes[facet].pk, threading.Event()))
+            second.start()
+            second.join()
+
+        self.world.send(place, Load.Action.RECONNECT, [sku])
+        setattr(self.wire, when, another_works)
+        engine.run(lanes["content"].pk)
+        setattr(self.wire, when, None)
+
+    @rule(which=any_number)
+    def the_erp_takes_back_what_a_dying_worker_sent(self, which: int) -> None:
+        """The worker dies with the answer in its hands: nothing says that the value is in force."""
+        following = self.following("stock")
+        if not following:
+            return
+        place, sku = following[which % len(following)]
+        lane = Lane.objects.get(connection=place.connection_id, kind="stock")
+        answered = threading.Event()
+        self.world.say_stock(place.shelf, [sku], empty=True)
+        engine.run(lane.pk)
+        self.world.say_stock(place.shelf, [sku])
+        self.wire.after = answered.set
+        with contextlib.suppress(WorkerDied), dies_once(answered):
+            engine.run(lane.pk)
+        self.wire.after = None
+        self.world.say_stock(place.shelf, [sku], empty=True)
+
+    def say_something_new(self, place: Place, sku: str, facet: str) -> None:
+        """The ERP changes one thing it sells."""
         if facet == "stock":
             self.world.say_stock(place.shelf, [sku])
         else:
-            self.world.say_price(place.shelf, sku, 100)
-        lane = Lane.objects.get(connection=place.connection_id, kind=facet)
-        second = threading.Thread(target=lambda: self.work_alone(lane.pk, threading.Event()))
-        second.start()
-        second.join()
+            self.world.say_price(place.shelf, "S" if sku == "S" else "P", 100)
 
     @staticmethod
     def work_alone(lane_id: int, done: threading.Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -40,6 +41,19 @@ def dies_at(statement: int | None, *, done: bool = True) -> Iterator[list[str]]:
 
     with database.execute_wrapper(execute):
         yield last
+
+
+@contextmanager
+def dies_once(happened: threading.Event) -> Iterator[None]:
+    """Let whoever works in here die at the first statement after something happened."""
+
+    def execute(run: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if happened.is_set():
+            raise WorkerDied(sql)
+        return run(sql, params, many, context)
+
+    with database.execute_wrapper(execute):
+        yield
 
 
 class Alarm(logging.Handler):

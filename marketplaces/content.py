@@ -168,7 +168,7 @@ def _publish(turn: Turn, adapter: ContentPublisher, translator: Translator, dues
         due.sku: (due.listing_id, due.version, digest(item)) for due, item in zip(sound, items, strict=True)
     }
     _note_first_sending(sound)
-    ledger.mark_sent(Facet.CONTENT, list(rows.values()))
+    _mark_sent(sound, list(rows.values()))
 
     def send(some: Sequence[ContentItem]) -> Receipt:
         """Send with the terms of this moment: what goes out later goes out once more after the answer."""
@@ -178,6 +178,12 @@ def _publish(turn: Turn, adapter: ContentPublisher, translator: Translator, dues
         )
 
     publish.send_halving(turn, items, send, partial(_settle_batch, turn, rows, by_id))
+
+
+def _mark_sent(dues: Sequence[Due], rows: Sequence[Row]) -> None:
+    """Write down what is about to be sent; the moment of one that was never answered is forgotten by that."""
+    ledger.send_terms_after([due.listing_id for due in dues if due.is_uncertain])
+    ledger.mark_sent(Facet.CONTENT, rows)
 
 
 def _terms(listing_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
@@ -398,10 +404,10 @@ def _withdraw(turn: Turn, adapter: ContentPublisher, dues: Sequence[Due]) -> Non
     by_sku = {due.sku: due for due in dues}
     rows: dict[str, Row] = {due.sku: (due.listing_id, due.version, "") for due in dues}
     _note_first_sending(dues)
-    ledger.mark_sent(Facet.CONTENT, list(rows.values()))
-    done: list[Due] = []
-    refused: list[Refusal] = []
+    _mark_sent(dues, list(rows.values()))
     for some in batches(dues, turn.connection.marketplace.description.batch.withdraw):
+        done: list[Due] = []
+        refused: list[Refusal] = []
         receipt = turn.call(
             partial(adapter.withdraw, [WithdrawItem(due.sku, due.remote_id) for due in some]),
             [due.sku for due in some],
@@ -415,8 +421,8 @@ def _withdraw(turn: Turn, adapter: ContentPublisher, dues: Sequence[Due]) -> Non
                 refused.append(Refusal(due.listing_id, due.load_id, due.version, issues))
             else:
                 done.append(due)
-    _settle_withdrawal(done)
-    _refuse(turn, StoredIssue.Origin.MARKETPLACE, refused, {due.listing_id: due for due in dues})
+        _settle_withdrawal(done)
+        _refuse(turn, StoredIssue.Origin.MARKETPLACE, refused, {due.listing_id: due for due in some})
 
 
 @begin_again

@@ -385,10 +385,11 @@ def go_off(listing_ids: Sequence[int]) -> None:
 
 @begin_again
 def send_terms_after(listing_ids: Sequence[int]) -> None:
-    """Send again the prices and quantities that went out later than these listings' content did.
+    """Send again the prices and quantities that may have been overtaken by these listings' content.
 
-    A publication carries price and quantity as they were when it was written down as sent; whether it or a
-    newer value arrived last at the marketplace nobody can tell.
+    A publication carries them as they were when it went out. What was sent or found unchanged later than it
+    was written down as sent may have arrived before it; and what is not settled yet may become, again, the
+    value confirmed last, which a publication has replaced meanwhile: it must not pass for unchanged.
     """
     if listing_ids:
         with database.cursor() as cursor:
@@ -396,7 +397,9 @@ def send_terms_after(listing_ids: Sequence[int]) -> None:
                 "UPDATE marketplaces_sync s SET wanted_version = s.wanted_version + 1, due_at = now(), "
                 "failures = 0, why = 'again', why_version = s.wanted_version + 1 "
                 "FROM marketplaces_sync c WHERE c.listing_id = s.listing_id AND c.facet = 'content' "
-                "AND s.facet IN ('price', 'stock') AND s.follows AND s.sent_at > c.sent_at "
+                "AND s.facet IN ('price', 'stock') AND s.follows "
+                "AND (greatest(s.sent_at, s.confirmed_at) > c.sent_at "
+                "OR s.wanted_version > greatest(s.confirmed_version, s.refused_version)) "
                 "AND s.listing_id = ANY(%s)",
                 [sorted(listing_ids)],
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,8 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from catalog.models import Variation
-from marketplaces import engine, mapping, services
+from marketplaces import engine, mapping, registry, services
+from marketplaces.adapters import sandbox
 from marketplaces.models import Issue, Lane, Listing, ListingEvent, Load, LoadItem, RemoteCategory, Sync
 from tests import engine as driver
 from tests import make
@@ -243,3 +245,22 @@ def test_a_lost_lease_writes_nothing(shop: Shop) -> None:
     assert Lane.objects.settle(first, failures=9) is False
     lane.refresh_from_db()
     assert (lane.failures, lane.lease_token) == (0, second.lease_token)
+
+
+def test_a_withdrawal_that_was_answered_is_done_whatever_becomes_of_the_next_call(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_at_a_time = replace(sandbox.MARKETPLACE, batch=replace(sandbox.MARKETPLACE.batch, withdraw=1))
+    monkeypatch.setattr(sandbox, "MARKETPLACE", one_at_a_time)
+    registry.get.cache_clear()
+    shop.sell("PAN-1"), shop.sell("PAN-2")
+    shop.connect()
+    shop.sandbox.change_settings(rate_per_second=1)
+    listings = Listing.objects.filter(connection=shop.connection)
+    services.start_load(connection=shop.connection, action="disconnect", listings=listings)
+
+    engine.run(Lane.objects.get(connection=shop.connection, kind="content").pk)
+
+    registry.get.cache_clear()
+    assert listings.filter(state=Listing.State.DISCONNECTED).count() == 1
+    assert shop.sandbox.stats()["calls"]["POST /v1/listings 429"] == 1

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from django.db import connection as database
 
-from marketplaces import engine, mapping, services
+from marketplaces import engine, ledger, mapping, services
+from marketplaces.contract import Facet
 from marketplaces.models import Lane, Listing, RemoteCategory
+from tests import engine as engine_turns
 from tests import make
 from tests.marketplaces.shop import PANS, Shop, change_product, set_qty
 
@@ -138,3 +140,65 @@ def test_content_sent_again_leaves_no_older_terms_than_went_out_meanwhile(shop: 
     shop.settle()
 
     assert (shop.shown("PAN-1")["quantity"], shop.shown("PAN-1")["price"]) == (0, "119.90")
+
+
+def run_lane(shop: Shop, kind: str) -> None:
+    assert engine.run(Lane.objects.get(connection=shop.connection, kind=kind).pk)
+
+
+def ask_to_reconnect(shop: Shop) -> None:
+    listings = Listing.objects.filter(connection=shop.connection)
+    services.start_load(connection=shop.connection, action="reconnect", listings=listings)
+
+
+def test_a_quantity_that_only_a_publication_carried_does_not_outlive_the_erps_next_one(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", qty=0)
+    shop.connect("PAN-1")
+    ask_to_reconnect(shop)
+
+    set_qty(variation, 5)
+    run_content(shop)
+    set_qty(variation, 0)
+    run_lane(shop, "stock")
+    shop.settle()
+
+    assert shop.shown("PAN-1")["quantity"] == 0
+
+
+def test_a_price_that_was_marked_and_not_called_for_does_not_stay_by_a_publication(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", price="129.90")
+    shop.connect("PAN-1")
+    ask_to_reconnect(shop)
+    change_product(variation, price="119.90")
+    sync = shop.sync("PAN-1", "price")
+    row = (sync.listing_id, sync.wanted_version, "119.90")
+
+    ledger.mark_sent(Facet.PRICE, [row])
+    run_content(shop)
+    ledger.take_back(Facet.PRICE, [row])
+    change_product(variation, price="129.90")
+    run_lane(shop, "price")
+    shop.settle()
+
+    assert shop.shown("PAN-1")["price"] == "129.90"
+
+
+def test_what_a_lost_publication_overwrote_comes_back_though_the_next_is_refused(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", qty=10)
+    shop.connect("PAN-1")
+    ask_to_reconnect(shop)
+
+    def sold_out() -> None:
+        set_qty(variation, 0)
+        run_lane(shop, "stock")
+        assert shop.shown("PAN-1")["quantity"] == 0
+
+    loads = {"match": "/v1/loads", "method": "POST"}
+    shop.sandbox.add_fault(**loads, kind="drop", after_commit=True)
+    shop.sandbox.add_fault(**loads, kind="status", status=422)
+    with meanwhile(READING, sold_out):
+        run_content(shop)
+    engine_turns.run_until(lambda: shop.listing("PAN-1").state == Listing.State.ERROR)
+    shop.settle()
+
+    assert shop.shown("PAN-1")["quantity"] == 0

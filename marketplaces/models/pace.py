@@ -8,6 +8,7 @@ and stock use the limit before prices, prices before content, and what they leav
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection as database
@@ -31,6 +32,8 @@ ASKED_LATELY = 20
 """Seconds for which a lane that was asked for, and that no worker has taken, counts as wanting slots."""
 COMING_BACK = 1
 """The same of a lane that made room for another until its slot comes, and that nobody has asked for yet."""
+UNUSED = timedelta(minutes=1)
+"""How long nobody had made a call before the first one."""
 LONGEST_MADE_UP = 0.2
 """Seconds of a missed slot that the next one comes earlier for."""
 LET_PASS = 0.8
@@ -53,6 +56,10 @@ AND ({{row}}.next_at <= clock_timestamp() - make_interval(secs => %(kept)s::floa
 ) AND NOT EXISTS (
     {_IMPORTANT} AND l.run_at > now() - make_interval(secs => %(back)s::float8)
     AND l.run_at <= greatest({{row}}.next_at, now())
+    AND (l.kind NOT IN ('stock', 'price', 'content') OR EXISTS (
+        SELECT FROM marketplaces_sync s WHERE s.connection_id = l.connection_id AND s.facet = l.kind
+        AND s.due_at <= now() AND s.submission_id IS NULL
+    ))
 ))"""
 _WAIT = "extract(epoch FROM {row}.next_at - clock_timestamp()) - %(interval)s::float8"
 
@@ -62,10 +69,8 @@ WHERE p.connection_id = %(key)s::bigint AND {_MAY.format(row="p", scope="c.id = 
 RETURNING {_WAIT.format(row="p")}
 """  # noqa: S608 - constants
 _SHARED = f"""
-INSERT INTO marketplaces_sharedpace AS p (marketplace_id, next_at)
-VALUES (%(key)s::text, clock_timestamp() + make_interval(secs => %(interval)s::float8))
-ON CONFLICT (marketplace_id) DO UPDATE SET next_at = {_NEXT.format(row="p")}
-WHERE {_MAY.format(row="p", scope="c.marketplace_id = %(key)s::text")}
+UPDATE marketplaces_sharedpace p SET next_at = {_NEXT.format(row="p")}
+WHERE p.marketplace_id = %(key)s::text AND {_MAY.format(row="p", scope="c.marketplace_id = %(key)s::text")}
 RETURNING {_WAIT.format(row="p")}
 """  # noqa: S608 - constants
 
@@ -139,7 +144,14 @@ class SharedPace(models.Model):
         """Do as `Pace.reserve`, among the lanes of all accounts there; 0 where there is no such limit."""
         if marketplace.shared_pace is None:
             return 0.0
-        return _take(_SHARED, marketplace.pk, float(marketplace.shared_pace), longest, kind)
+        rate = float(marketplace.shared_pace)
+        wait = _take(_SHARED, marketplace.pk, rate, longest, kind)
+        if wait is not None or cls.objects.filter(marketplace=marketplace).exists():
+            return wait
+        # The first call of all: whoever makes the row, all go on from it.
+        unused = SharedPace(marketplace=marketplace, next_at=timezone.now() - UNUSED)
+        SharedPace.objects.bulk_create([unused], ignore_conflicts=True)
+        return _take(_SHARED, marketplace.pk, rate, longest, kind)
 
     @classmethod
     def free_in(cls, marketplace: Marketplace) -> float:

@@ -17,7 +17,7 @@ from django_q.models import OrmQ
 from catalog.models import Product
 from marketplaces import engine, ledger, line
 from marketplaces.contract import Facet, Throttled
-from marketplaces.models import Connection, Lane, Pace, SharedPace
+from marketplaces.models import Connection, Lane, Pace, SharedPace, Sync
 from marketplaces.record import Record
 from tests import bulk
 from tests.marketplaces.shop import Shop, open_shop, set_qty
@@ -161,6 +161,8 @@ def test_a_wait_longer_than_allowed_takes_no_slot(shop: Shop) -> None:
 
 def test_prices_take_the_slots_that_stock_lets_pass_and_no_others(shop: Shop) -> None:
     connection, second = shop.connection, timedelta(seconds=1)
+    shop.sell("PAN-1")
+    shop.connect()
     connection.marketplace.calls_per_second = Decimal(1)
     rested = timezone.now() - timedelta(minutes=1)
     Lane.objects.update(queued_at=None, run_at=rested)
@@ -183,6 +185,9 @@ def test_prices_take_the_slots_that_stock_lets_pass_and_no_others(shop: Shop) ->
     assert Pace.reserve(connection, 2, "price") is not None, "nobody else wants any"
     next_slot(second)
     Lane.objects.filter(kind="stock").update(run_at=timezone.now() + second / 2)
+    assert Pace.reserve(connection, 2, "price") is not None, "there is no stock to send"
+    next_slot(second)
+    Sync.objects.filter(facet="stock").update(due_at=timezone.now())
     assert Pace.reserve(connection, 2, "price") is None, "stock made room, and comes back for its slot"
 
 
@@ -216,6 +221,23 @@ def test_a_limit_that_accounts_share_goes_to_anothers_stock_before_our_prices(sh
     Lane.objects.filter(connection=other.connection, kind="stock").update(queued_at=timezone.now())
     assert SharedPace.reserve(marketplace, 2, "price") is None
     assert SharedPace.reserve(marketplace, 2, "stock") is not None
+
+
+def test_to_look_for_a_slot_in_vain_writes_nothing(shop: Shop) -> None:
+    marketplace = shop.connection.marketplace
+    marketplace.calls_per_second_of_all = Decimal(1)
+    assert SharedPace.reserve(marketplace, 2, "stock") == 0
+    Lane.objects.filter(kind="stock").update(queued_at=timezone.now())
+    SharedPace.objects.update(next_at=timezone.now())
+
+    def version() -> object:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT ctid::text, xmin::text, xmax::text FROM marketplaces_sharedpace")
+            return cursor.fetchone()
+
+    before = version()
+    assert SharedPace.reserve(marketplace, 2, "price") is None
+    assert version() == before
 
 
 def test_after_a_429_no_lane_of_the_account_calls_before_it_may(shop: Shop) -> None:

@@ -36,6 +36,8 @@ class Company(RuleBasedStateMachine):
         self.wire.caller = connections["default"]
         self.refuses = False
         """True once the marketplace refused, or passed over, what was right."""
+        self.was_misled = False
+        """True once the marketplace showed what had been there earlier."""
         self.world: World | None = None
         self.alarm = Alarm()
         for name in ("marketplaces", "orders"):

@@ -211,10 +211,12 @@ class Play(Company):
     def somebody_changes_a_listing_there(self, number: int, sku: str, price: bool) -> None:
         token = self.world.token()
         change: dict[str, Any] = {"price": f"{70_000 + token}.00"} if price else {"quantity": 900_000 + token}
+        place = self.place(number)
         try:
-            self.sandbox.set_listing(self.place(number).account, sku, **change)
+            self.sandbox.set_listing(place.account, sku, **change)
         except Problem:
             return
+        place.changed_there.add((sku, "price" if price else "stock"))
 
     # --- the workers -------------------------------------------------------------------------
 
@@ -246,7 +248,7 @@ class Play(Company):
         if lane is None:
             return
         if fault is None:
-            self.wire.repeats_itself = True
+            self.wire.repeats_itself = self.was_misled = True
         else:
             passes_over = fault["kind"] == "half" or fault.get("status") == 422
             if passes_over and lane.kind == Lane.Kind.ORDERS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from marketplaces.models import HeldPrice, Listing
+from marketplaces.models import HeldPrice, Listing, Passage, Sync
 from orders.models import Order
 from tests.engine_property.world import EASY, GUARD, STEP, Goods, Place
 
@@ -32,6 +32,7 @@ def judge(play: Company, *, is_put_right: bool) -> None:
             assert there["creations"] <= 1, f"{sku} was created {there['creations']} times"
             _judge_listing(play, place, place.shelf.goods[sku], listing, there, is_put_right)
         _judge_history(play, place)
+        _judge_healing(play, place)
         _judge_orders(play, place)
 
 
@@ -121,6 +122,19 @@ def _judge_history(play: Company, place: Place) -> None:
         newest[sku, kind] = age
         overwritten.pop((sku, kind), None)
     assert not overwritten, f"older values stayed: {overwritten}"
+
+
+def _judge_healing(play: Company, place: Place) -> None:
+    """The read-back had nothing to heal but what somebody changed there, or what was refused."""
+    healed = {
+        (sku, facet)
+        for model in (Passage, Sync)
+        for sku, facet in model.objects.filter(
+            listing__connection=place.connection_id, why="heal"
+        ).values_list("listing__variation__sku", "facet")
+    }
+    may_be = play.refuses or play.was_misled or healed <= place.changed_there
+    assert may_be, f"it had to be healed: {healed - place.changed_there}"
 
 
 def _judge_orders(play: Company, place: Place) -> None:

@@ -84,6 +84,8 @@ class Place:
     """The title each SKU had when it was last sent."""
     frozen: set[tuple[str, str]] = field(default_factory=set)
     """(SKU, facet)."""
+    changed_there: set[tuple[str, str]] = field(default_factory=set)
+    """(SKU, facet) of what somebody has changed at the marketplace."""
     prices: dict[str, list[str]] = field(default_factory=dict)
     """Every price that was ever wanted of a SKU, in order."""
 

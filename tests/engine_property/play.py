@@ -376,6 +376,18 @@ class Play(Company):
         engine.run(lanes["content"].pk)
         setattr(self.wire, when, None)
 
+    @rule(which=any_number, death=deaths)
+    def a_worker_dies_over_a_new_order(self, which: int, death: tuple[int, bool]) -> None:
+        """Of what the marketplace told it and the hub did not write down, nobody may think it is here."""
+        following = self.following("stock")
+        if not following:
+            return
+        place, sku = following[which % len(following)]
+        self.a_shopper_buys(place, sku, 1, pays=True)
+        self.world.time_passes(60)
+        with contextlib.suppress(WorkerDied), dies_at(death[0], done=death[1]):
+            engine.run(Lane.objects.get(connection=place.connection_id, kind="orders").pk)
+
     @rule(which=any_number)
     def the_erp_takes_back_what_a_dying_worker_sent(self, which: int) -> None:
         """The worker dies with the answer in its hands: nothing says that the value is in force."""

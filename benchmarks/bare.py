@@ -67,13 +67,10 @@ def acknowledge(request: HttpRequest, order: int) -> HttpResponse:
 
 
 urlpatterns = [
-    path(f"{place}/{address}", csrf_exempt(view))
-    for place in ("bare", "inside")
-    for address, view in (
-        ("<int:seller>/stock/<str:sku>", stock),
-        ("<int:seller>/queue", take),
-        ("order/<int:order>", acknowledge),
-    )
+    path("bare/<int:seller>/stock/<str:sku>", stock),
+    path("bare/<int:seller>/queue", take),
+    path("bare/order/<int:order>", acknowledge),
+    path("inside/<int:seller>/stock/<str:sku>", csrf_exempt(stock)),
 ]
 
 

@@ -56,7 +56,7 @@ AND ({{row}}.next_at <= clock_timestamp() - make_interval(secs => %(kept)s::floa
 ) AND NOT EXISTS (
     {_IMPORTANT} AND l.run_at > now() - make_interval(secs => %(back)s::float8)
     AND l.run_at <= greatest({{row}}.next_at, now())
-    AND (l.kind NOT IN ('stock', 'price', 'content') OR EXISTS (
+    AND (l.kind <> ALL(%(facets)s::text[]) OR EXISTS (
         SELECT FROM marketplaces_sync s WHERE s.connection_id = l.connection_id AND s.facet = l.kind
         AND s.due_at <= now() AND s.submission_id IS NULL
     ))
@@ -82,6 +82,7 @@ def _take(statement: str, key: int | str, rate: float, longest: float, kind: str
         "interval": 1 / rate,
         "longest": longest,
         "before": [str(one) for one, its in RANKS.items() if its < rank],
+        "facets": [str(one) for one in Lane.FACETS],
         "asked": ASKED_LATELY,
         "back": COMING_BACK,
         "made_up": min(1 / rate, LONGEST_MADE_UP),

@@ -55,9 +55,20 @@ def meanwhile(statement: str, do: Callable[[], object], *, before: bool = False)
     assert done, f"no statement with “{statement}”"
 
 
+def run_lane(shop: Shop, kind: str) -> None:
+    """One worker takes a lane for one slice."""
+    assert engine.run(Lane.objects.get(connection=shop.connection, kind=kind).pk)
+
+
 def run_content(shop: Shop) -> None:
-    """One worker takes the content lane for one slice."""
-    assert engine.run(Lane.objects.get(connection=shop.connection, kind=Lane.Kind.CONTENT).pk)
+    """The same of the content lane."""
+    run_lane(shop, Lane.Kind.CONTENT)
+
+
+def ask_to_reconnect(shop: Shop) -> None:
+    """The seller sends everything again."""
+    listings = Listing.objects.filter(connection=shop.connection)
+    services.start_load(connection=shop.connection, action="reconnect", listings=listings)
 
 
 def test_a_category_mapped_while_listings_are_checked_counts_as_corrected(shop: Shop) -> None:
@@ -124,15 +135,13 @@ def test_the_corrected_go_when_the_switch_comes_while_they_are_checked(shop: Sho
 def test_content_sent_again_leaves_no_older_terms_than_went_out_meanwhile(shop: Shop, moment: str) -> None:
     variation = shop.sell("PAN-1", qty=10, price="129.90")
     shop.connect("PAN-1")
-    services.start_load(
-        connection=shop.connection, action="reconnect", listings=Listing.objects.filter(variation=variation)
-    )
+    ask_to_reconnect(shop)
 
     def sold_out() -> None:
         set_qty(variation, 0)
         change_product(variation, price="119.90")
-        for kind in (Lane.Kind.STOCK, Lane.Kind.PRICE):
-            assert engine.run(Lane.objects.get(connection=shop.connection, kind=kind).pk)
+        run_lane(shop, Lane.Kind.STOCK)
+        run_lane(shop, Lane.Kind.PRICE)
         assert (shop.shown("PAN-1")["quantity"], shop.shown("PAN-1")["price"]) == (0, "119.90")
 
     with meanwhile(moment, sold_out):
@@ -140,15 +149,6 @@ def test_content_sent_again_leaves_no_older_terms_than_went_out_meanwhile(shop: 
     shop.settle()
 
     assert (shop.shown("PAN-1")["quantity"], shop.shown("PAN-1")["price"]) == (0, "119.90")
-
-
-def run_lane(shop: Shop, kind: str) -> None:
-    assert engine.run(Lane.objects.get(connection=shop.connection, kind=kind).pk)
-
-
-def ask_to_reconnect(shop: Shop) -> None:
-    listings = Listing.objects.filter(connection=shop.connection)
-    services.start_load(connection=shop.connection, action="reconnect", listings=listings)
 
 
 def test_a_quantity_that_only_a_publication_carried_does_not_outlive_the_erps_next_one(shop: Shop) -> None:

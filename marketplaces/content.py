@@ -80,10 +80,7 @@ def run_content(turn: Turn) -> timedelta:
         to_publish = [due for due in taken if _is_to_publish(due, turn.connection.sync_content)]
         to_check = [due for due in taken if due.state == State.ERROR and due.intent == Listing.Intent.LISTED]
         handled = {due.listing_id for due in (*to_withdraw, *to_publish, *to_check)}
-        ledger.clear(
-            Facet.CONTENT,
-            [(due.listing_id, due.version, "") for due in taken if due.listing_id not in handled],
-        )
+        _leave([due for due in taken if due.listing_id not in handled])
         if to_withdraw:
             _withdraw(turn, adapter, to_withdraw)
         if to_publish:
@@ -102,6 +99,12 @@ def _is_to_publish(due: Due, content_follows: bool) -> bool:
     return due.intent == Listing.Intent.LISTED and (
         due.state in TO_SEND or (content_follows and due.state in ON_SALE)
     )
+
+
+def _leave(dues: Sequence[Due]) -> None:
+    """Send nothing of these; a publication that was never answered may have taken effect for all that."""
+    ledger.send_terms_after([due.listing_id for due in dues if due.is_uncertain])
+    ledger.clear(Facet.CONTENT, [(due.listing_id, due.version, "") for due in dues])
 
 
 def _drafts(translator: Translator, dues: Sequence[Due]) -> dict[int, Draft]:

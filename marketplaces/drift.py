@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import connection as database
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Greatest
 
 from hub.models import User
 from hub.transactions import begin_again
@@ -144,6 +145,8 @@ def set_frozen(
         "facets": [str(one) for one in facets],
         "by": by,
     }
+    if frozen and Facet.CONTENT in facets:
+        ledger.send_terms_after(_unanswered(seller_id, values["ids"]))
     with database.cursor() as cursor:
         cursor.execute(_FREEZE if frozen else _UNFREEZE, values)
         (changed,) = cursor.fetchone()
@@ -152,6 +155,17 @@ def set_frozen(
             for kind in (*facets, Lane.Kind.OBSERVE):
                 engine.wake(connection_id, kind)
     return int(changed)
+
+
+def _unanswered(seller_id: int, listing_ids: Sequence[int]) -> list[int]:
+    """Return which of these listings have content on its way: nobody will ask for its answer any more."""
+    rows = Sync.objects.filter(
+        listing__seller_id=seller_id,
+        listing_id__in=listing_ids,
+        facet=Facet.CONTENT.value,
+        sent_version__gt=Greatest("confirmed_version", "refused_version"),
+    )
+    return list(rows.values_list("listing_id", flat=True))
 
 
 def publish_gone_again(

@@ -59,6 +59,10 @@ class Due:
     """The number of the ERP's call behind the wanted value; empty where there is none."""
     was_sent: bool
     """True when some value of this facet was ever sent."""
+    is_after_content: bool
+    """True where a publication may have put something older in the place of the value confirmed last."""
+    is_refused: bool
+    """True where that is so and the wanted value is one that has been refused or held."""
 
 
 # Picked first and then looked at: a mass of rows that became due in the same moment costs no batch more.
@@ -71,12 +75,15 @@ WITH s AS MATERIALIZED (
 SELECT s.listing_id, s.wanted_version,
        s.sent_version > greatest(s.confirmed_version, s.refused_version)
        OR s.drift = 'outside' AND s.seen_value <> s.confirmed_value
-       OR s.why = 'again' AND s.why_version > greatest(s.confirmed_version, s.refused_version),
+       OR s.why IN ('again', 'content') AND s.why_version > greatest(s.confirmed_version, s.refused_version),
        s.confirmed_value, s.failures, l.variation_id, v.sku, l.intent, l.mode, l.state, l.remote_id,
        l.catalogue_id, l.load_id, {quantity}, coalesce(v.price, p.price),
        coalesce(v.promotional_price, p.promotional_price), p.sku, p.category_codes,
        coalesce(nullif(s.agreed_value, ''), s.confirmed_value), s.confirmed_version, s.cause,
-       s.sent_at IS NOT NULL
+       s.sent_at IS NOT NULL,
+       s.why = 'content' AND s.why_version > greatest(s.confirmed_version, s.refused_version),
+       s.why = 'content' AND s.why_version = s.wanted_version
+       AND s.refused_version > s.confirmed_version AND s.refused_version = s.wanted_version - 1
 FROM s
 JOIN marketplaces_listing l ON l.id = s.listing_id
 JOIN catalog_variation v ON v.id = l.variation_id
@@ -150,34 +157,39 @@ def _settling(
     *,
     sent: str = "s.sent_version = d.version",
     step: str = "false",
+    once_more: str = "false",
     then: str = "SELECT 1 WHERE false",
 ) -> str:
     """Build a statement that ends the way of some values; `then` reads them from `ended`.
 
     `was` is the row as it stood: what had been settled before, whether this very version was sent, and
     whether that was a step only: a step on the way down is in force without being what is wanted, so the
-    row stays due, and counts as one whose wanted value was never sent.
+    row stays due, and counts as one whose wanted value was never sent. Where `once_more` holds, the value
+    is asked for again at once.
     """
     return f"""
 WITH {_ROWS}, was AS (
     SELECT d.*, greatest(s.confirmed_version, s.refused_version) AS settled, s.confirmed_version AS confirmed,
-        {sent} AS was_sent, {step} AS was_step
+        {sent} AS was_sent, {step} AS was_step, {once_more} AS once_more,
+        CASE WHEN s.why_version = d.version THEN s.why ELSE '' END AS why,
+        CASE WHEN s.wanted_version = d.version THEN s.cause ELSE '' END AS cause
     FROM d JOIN marketplaces_sync s ON {_THESE}
 ), ended AS (
     UPDATE marketplaces_sync s SET {changes}, submission_id = NULL, failures = 0, is_step = false,
         sent_version = CASE WHEN d.was_step THEN d.settled ELSE greatest(s.sent_version, d.version) END,
-        passages = s.passages + 1,
-        due_at = CASE WHEN d.was_step OR s.wanted_version > d.version THEN s.due_at END
+        passages = s.passages + 1, wanted_version = s.wanted_version + d.once_more::int,
+        why_version = CASE WHEN d.once_more THEN s.wanted_version + 1 ELSE s.why_version END,
+        due_at = CASE WHEN d.once_more THEN now()
+                 WHEN d.was_step OR s.wanted_version > d.version THEN s.due_at END
     FROM was d WHERE {_THESE} AND {guard} <= d.version
     RETURNING s.listing_id, s.facet, s.connection_id, s.passages, d.version, d.confirmed,
         d.was_sent, d.was_step,
         CASE WHEN d.was_sent THEN s.sent_value ELSE d.value END AS value,
-        CASE WHEN s.why_version = d.version THEN s.why ELSE '' END AS why,
+        d.why,
         CASE WHEN d.was_step THEN 0 ELSE greatest(0, d.version - d.settled - 1) END AS skipped,
         CASE WHEN d.was_sent THEN s.sent_received_at ELSE s.received_at END AS received_at,
         CASE WHEN d.was_sent THEN s.queued_at ELSE s.received_at END AS queued_at,
-        CASE WHEN d.was_sent THEN s.sent_at END AS sent_at,
-        CASE WHEN s.wanted_version = d.version THEN s.cause ELSE '' END AS cause
+        CASE WHEN d.was_sent THEN s.sent_at END AS sent_at, d.cause
 ), {passages.keep(outcome, cause="e.cause")}
 {then}
 """
@@ -185,6 +197,7 @@ WITH {_ROWS}, was AS (
 
 _TAKEN = """confirmed_version = CASE WHEN d.was_step THEN s.confirmed_version ELSE d.version END,
     confirmed_value = d.value, confirmed_at = clock_timestamp(),
+    why = CASE WHEN d.was_step AND s.why = 'content' THEN '' ELSE s.why END,
     agreed_value = CASE WHEN d.was_step OR s.facet <> 'price' THEN s.agreed_value ELSE d.value END,
     drift = CASE WHEN s.frozen_at IS NULL THEN '' ELSE s.drift END,
     look_at = CASE WHEN s.look_at IS NOT NULL AND d.confirmed < d.version
@@ -207,7 +220,14 @@ def _not_taken(drift: str) -> str:
 
 _UNSETTLED = "greatest(s.confirmed_version, s.refused_version)"
 # What the marketplace would not have is not what it shows. Errors of the content have a page of their own.
-_REFUSED = _settling("'refused'", _not_taken("refused"), _UNSETTLED)
+# What a publication may have replaced goes out first when the value is taken up again (`Due.is_refused`).
+_REFUSED = _settling(
+    "'refused'",
+    _not_taken("refused"),
+    _UNSETTLED,
+    once_more=f"s.follows AND s.why = 'content' AND s.why_version > {_UNSETTLED} AND NOT s.is_step "
+    "AND s.confirmed_value <> ''",
+)
 _HELD = _settling("'held'", _not_taken("held"), _UNSETTLED, sent="false")
 
 _IN_FLIGHT = f"""
@@ -269,13 +289,13 @@ def take_back(facet: Facet, rows: Sequence[Row]) -> None:
 
 
 @begin_again
-def mark_steps(listing_ids: Sequence[int]) -> None:
-    """What was just marked as sent for these listings are steps on the way down to the wanted price."""
+def mark_steps(facet: Facet, listing_ids: Sequence[int]) -> None:
+    """What was just marked as sent for these listings is not yet what is wanted."""
     if listing_ids:
         with database.cursor() as cursor:
             cursor.execute(
-                "UPDATE marketplaces_sync SET is_step = true WHERE listing_id = ANY(%s) AND facet = 'price'",
-                [sorted(listing_ids)],
+                "UPDATE marketplaces_sync SET is_step = true WHERE listing_id = ANY(%s) AND facet = %s",
+                [sorted(listing_ids), facet.value],
             )
 
 
@@ -395,7 +415,7 @@ def send_terms_after(listing_ids: Sequence[int]) -> None:
         with database.cursor() as cursor:
             cursor.execute(
                 "UPDATE marketplaces_sync s SET wanted_version = s.wanted_version + 1, due_at = now(), "
-                "failures = 0, why = 'again', why_version = s.wanted_version + 1 "
+                "failures = 0, why = 'content', why_version = s.wanted_version + 1 "
                 "FROM marketplaces_sync c WHERE c.listing_id = s.listing_id AND c.facet = 'content' "
                 "AND s.facet IN ('price', 'stock') AND s.follows "
                 "AND (greatest(s.sent_at, s.confirmed_at) > c.sent_at "

@@ -26,7 +26,8 @@ class _Batch:
     items: dict[str, PriceItem] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
     steps: list[int] = field(default_factory=list)
-    """Listings of which a step on the way down is sent, not yet what is wanted."""
+    """Listings of which something else is sent first than what is wanted: a step on the way down, or what
+    stood before a publication."""
     unchanged: list[Row] = field(default_factory=list)
     kept: list[held.Kept] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
@@ -68,6 +69,10 @@ def _sort(turn: Turn, rules: Rules, dues: list[Due], holds: Mapping[int, HeldPri
         wanted = rules.price_of(due.sku, due.product_sku, due.category_codes, said)
         row = (due.listing_id, due.version, wanted.text)
         hold = holds.get(due.listing_id)
+        stood = Price.read(due.confirmed_value) if due.is_after_content else None
+        if stood and (due.is_refused or _waits(rules, due, wanted, hold)):
+            _send(batch, due, stood, is_step=True)
+            continue
         if not wanted.price:
             batch.refused.append(Refusal(due.listing_id, None, due.version, (price_rules.no_price(said),)))
         elif wanted.text == due.confirmed_value and not due.is_uncertain:
@@ -78,7 +83,8 @@ def _sort(turn: Turn, rules: Rules, dues: list[Due], holds: Mapping[int, HeldPri
             batch.kept.append(held.Kept(due.listing_id, due.version, agreed, wanted, same))
             continue
         else:
-            _send(turn, batch, due, wanted)
+            going = staircase.next_price(turn.connection, due, wanted)
+            _send(batch, due, going, is_step=going != wanted)
         if hold is not None and hold.state == HeldPrice.State.OPEN:
             batch.overtaken.append(due.listing_id)
     return batch
@@ -92,9 +98,8 @@ def _waits(rules: Rules, due: Due, wanted: Price, hold: HeldPrice | None) -> boo
     return not (approved and held.stands(hold, due, wanted))
 
 
-def _send(turn: Turn, batch: _Batch, due: Due, wanted: Price) -> None:
-    going = staircase.next_price(turn.connection, due, wanted)
-    if going != wanted:
+def _send(batch: _Batch, due: Due, going: Price, *, is_step: bool) -> None:
+    if is_step:
         batch.steps.append(due.listing_id)
     batch.items[due.sku] = PriceItem(due.sku, due.remote_id, going.price, going.list_price)
     batch.rows[due.sku] = (due.listing_id, due.version, going.text)

@@ -27,7 +27,6 @@ from marketplaces.contract import (
     Verdict,
 )
 from marketplaces.engine import TOO_OLD, Turn
-from marketplaces.ledger import Due
 from marketplaces.models import Issue as StoredIssue
 
 Item = TypeVar("Item", PriceItem, StockItem, ContentItem)
@@ -48,21 +47,21 @@ def run_stock(turn: Turn) -> timedelta:
         items: dict[str, StockItem] = {}
         rows: dict[str, ledger.Row] = {}
         unchanged: list[ledger.Row] = []
+        steps: list[int] = []
         for due in taken:
-            item, value = _stock_item(due)
-            row = (due.listing_id, due.version, value)
-            if value == due.confirmed_value and not due.is_uncertain:
+            quantity = due.quantity
+            if due.is_refused and due.confirmed_value:
+                quantity = int(due.confirmed_value)
+                steps.append(due.listing_id)
+            row = (due.listing_id, due.version, str(quantity))
+            if str(quantity) == due.confirmed_value and not due.is_uncertain:
                 unchanged.append(row)
             else:
-                items[due.sku], rows[due.sku] = item, row
+                items[due.sku], rows[due.sku] = StockItem(due.sku, due.remote_id, quantity), row
         ledger.skip(Facet.STOCK, unchanged)
         uncertain = {due.sku for due in taken if due.is_uncertain}
-        send(turn, Facet.STOCK, Round(items, rows, uncertain, size), adapter.publish_stock)
+        send(turn, Facet.STOCK, Round(items, rows, uncertain, size, steps), adapter.publish_stock)
     return timedelta(0)
-
-
-def _stock_item(due: Due) -> tuple[StockItem, str]:
-    return StockItem(due.sku, due.remote_id, due.quantity), str(due.quantity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class Round(Generic[Item]):
     size: int
     """How many items the marketplace takes in one call."""
     steps: Sequence[int] = ()
-    """Listings of which only a step on the way to the wanted price is sent."""
+    """Listings of which something else than the wanted value is sent first."""
 
 
 def send(turn: Turn, facet: Facet, these: Round[Item], publish: Callable[[Sequence[Item]], Receipt]) -> None:
@@ -91,7 +90,7 @@ def send(turn: Turn, facet: Facet, these: Round[Item], publish: Callable[[Sequen
         return
     until = time.monotonic() + TOO_OLD
     ledger.mark_sent(facet, list(these.rows.values()))
-    ledger.mark_steps(these.steps)
+    ledger.mark_steps(facet, these.steps)
     told: list[tuple[Sequence[Item], Receipt]] = []
 
     def hear(some: Sequence[Item], receipt: Receipt) -> None:

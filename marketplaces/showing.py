@@ -100,6 +100,7 @@ WHY: Mapping[str, Any] = {
     "category": _("moved to a category with another price rule"),
     "heal": _("healed after the read-back"),
     "again": _("sent again on request"),
+    "content": _("sent again after the content"),
     "approved": _("approved by a person"),
     "unfrozen": _("released"),
 }

@@ -66,7 +66,8 @@ WHY = {
         "What asked for it: `catalogue` (the ERP's data), `order` (one that holds units or lets them go), "
         "`buffer` (the account's stock settings), `load:<number>`, `rules:<version>` (the price rules), "
         "`category` (moved to one with another rule), `approved` (a held price), `heal` (a difference), "
-        "`again` (sent once more on request), `unfrozen`."
+        "`again` (sent once more on request), `content` (sent once more, as content may have overtaken it), "
+        "`unfrozen`."
     ),
 }
 _STATES = ("frozen", "due", "sent", "confirmed", "refused", "waits_for_reconnect", "off")

@@ -158,7 +158,7 @@ class Sync(models.Model):
     why = models.CharField(max_length=20, blank=True, db_default="")
     """What asked for `why_version` when it was not the catalogue: "load:7", "rules:3" (a version of the price
     rules), "category" (moved to one with another rule), "order" (it holds or lets go of units), "buffer",
-    "approved" (a held price), "heal", "again", "unfrozen"."""
+    "approved" (a held price), "heal", "again", "content" (a publication may have replaced it), "unfrozen"."""
     why_version = models.PositiveIntegerField(db_default=0)
     passages = models.PositiveIntegerField(db_default=0)
     """How many passages were ever written; the newest is in slot (passages - 1) % KEPT."""

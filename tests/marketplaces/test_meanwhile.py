@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import connection as database
 
-from marketplaces import engine, ledger, mapping, services
+from marketplaces import drift, engine, ledger, mapping, price_rules, services
 from marketplaces.contract import Facet
-from marketplaces.models import Lane, Listing, RemoteCategory
+from marketplaces.models import HeldPrice, Lane, Listing, RemoteCategory
+from marketplaces.pricing import Rules
 from tests import engine as engine_turns
 from tests import make
 from tests.marketplaces.shop import PANS, Shop, change_product, set_qty
@@ -21,6 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 TAKING = "due_at <= now() AND submission_id IS NULL"
 MARKING = "SET sent_version = d.version"
 READING = "SELECT l.id, q.published"
+READING_PRICES = 'NOT ("marketplaces_sync"."confirmed_value"'
 GOING_LIVE = "look_at = CASE WHEN facet = 'stock'"
 
 
@@ -63,6 +66,12 @@ def run_lane(shop: Shop, kind: str) -> None:
 def run_content(shop: Shop) -> None:
     """The same of the content lane."""
     run_lane(shop, Lane.Kind.CONTENT)
+
+
+def freeze(shop: Shop, facet: str) -> None:
+    """The seller wants a facet of everything left alone there."""
+    listings = list(Listing.objects.filter(connection=shop.connection))
+    drift.set_frozen(seller_id=shop.seller.pk, listings=listings, facets=[facet], frozen=True, by="ana")
 
 
 def ask_to_reconnect(shop: Shop) -> None:
@@ -199,6 +208,100 @@ def test_what_a_lost_publication_overwrote_comes_back_though_the_next_is_refused
     with meanwhile(READING, sold_out):
         run_content(shop)
     engine_turns.run_until(lambda: shop.listing("PAN-1").state == Listing.State.ERROR)
+    shop.settle()
+
+    assert shop.shown("PAN-1")["quantity"] == 0
+
+
+def test_a_publication_leaves_no_older_price_behind_one_that_is_held(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", price="129.90")
+    shop.connect("PAN-1")
+    price_rules.save(
+        connection=shop.connection, rules=Rules(most_drop=Decimal(30), most_rise=Decimal(30)), based_on=0
+    )
+    ask_to_reconnect(shop)
+
+    def cut_twice() -> None:
+        for price in ("119.90", "1.00"):
+            change_product(variation, price=price)
+            run_lane(shop, Lane.Kind.PRICE)
+        assert shop.shown("PAN-1")["price"] == "119.90"
+
+    with meanwhile(READING_PRICES, cut_twice):
+        run_content(shop)
+    shop.settle()
+
+    assert shop.shown("PAN-1")["price"] == "119.90"
+    (hold,) = HeldPrice.objects.filter(listing=shop.listing("PAN-1"))
+    assert (hold.state, hold.price) == (HeldPrice.State.OPEN, Decimal("1.00"))
+    assert shop.sync("PAN-1", "price").due_at is None
+
+
+@pytest.mark.parametrize("when_refused", ["meanwhile", "afterwards"])
+def test_a_publication_leaves_no_older_terms_behind_those_the_marketplace_refuses(
+    shop: Shop, when_refused: str
+) -> None:
+    variation = shop.sell("PAN-1", qty=10, price="129.90")
+    shop.connect("PAN-1")
+    ask_to_reconnect(shop)
+
+    def say(price: str, qty: int) -> None:
+        change_product(variation, price=price)
+        set_qty(variation, qty)
+        if when_refused == "meanwhile" or price == "119.90":
+            run_lane(shop, Lane.Kind.PRICE)
+            run_lane(shop, Lane.Kind.STOCK)
+
+    def say_what_is_taken_and_what_is_not() -> None:
+        say("119.90", 7)
+        say("0.01", 10_000_000)
+        assert (shop.shown("PAN-1")["quantity"], shop.shown("PAN-1")["price"]) == (7, "119.90")
+
+    with meanwhile(READING_PRICES, say_what_is_taken_and_what_is_not):
+        run_content(shop)
+    shop.settle()
+
+    assert (shop.shown("PAN-1")["quantity"], shop.shown("PAN-1")["price"]) == (7, "119.90")
+    assert sorted(issue.facet for issue in shop.issues("PAN-1")) == ["price", "stock"]
+    for facet in ("price", "stock"):
+        assert shop.sync("PAN-1", facet).due_at is None
+
+
+def test_content_switched_off_with_an_answer_outstanding_leaves_no_older_terms(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", qty=10)
+    shop.connect("PAN-1")
+    services.set_switches(connection=shop.connection, sync_content=True)
+    change_product(variation, name="Panela de pressão com nome novo")
+
+    def sold_out() -> None:
+        set_qty(variation, 0)
+        run_lane(shop, "stock")
+        assert shop.shown("PAN-1")["quantity"] == 0
+
+    shop.sandbox.add_fault(match="/v1/loads", method="POST", kind="drop", after_commit=True)
+    with meanwhile(READING, sold_out):
+        run_content(shop)
+    services.set_switches(connection=shop.connection, sync_content=False)
+    shop.settle()
+
+    assert shop.shown("PAN-1")["quantity"] == 0
+
+
+def test_content_frozen_with_an_answer_outstanding_leaves_no_older_terms(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", qty=10)
+    shop.connect("PAN-1")
+    services.set_switches(connection=shop.connection, sync_content=True)
+    change_product(variation, name="Panela de pressão com nome novo")
+
+    def sold_out() -> None:
+        set_qty(variation, 0)
+        run_lane(shop, "stock")
+
+    shop.sandbox.add_fault(match="/v1/loads", method="POST", kind="drop", after_commit=True)
+    with meanwhile(READING, sold_out):
+        run_content(shop)
+    freeze(shop, "content")
+    engine_turns.run_until(lambda: shop.shown("PAN-1")["title"] == "Panela de pressão com nome novo")
     shop.settle()
 
     assert shop.shown("PAN-1")["quantity"] == 0

@@ -34,6 +34,8 @@ class Company(RuleBasedStateMachine):
         self.sandbox.reset()
         self.wire.forget()
         self.wire.caller = connections["default"]
+        self.is_fair = True
+        """True where the marketplace neither refuses what is right nor says what is no longer so."""
         self.refuses = False
         """True once the marketplace refused, or passed over, what was right."""
         self.was_misled = False

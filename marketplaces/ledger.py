@@ -34,8 +34,8 @@ class Due:
     version: int
     """The wanted version this send will satisfy."""
     is_uncertain: bool
-    """True when an earlier send was never answered, the marketplace shows something else, or somebody asked
-    for the value to be sent again: it goes out even where it seems to be there."""
+    """True when an earlier send was never answered, the marketplace shows something else, or what stands
+    there is in doubt (`Sync.doubted_version`): it goes out even where it seems to be there."""
     confirmed_value: str
     failures: int
     variation_id: int
@@ -75,7 +75,7 @@ WITH s AS MATERIALIZED (
 SELECT s.listing_id, s.wanted_version,
        s.sent_version > greatest(s.confirmed_version, s.refused_version)
        OR s.drift = 'outside' AND s.seen_value <> s.confirmed_value
-       OR s.why IN ('again', 'content') AND s.why_version > greatest(s.confirmed_version, s.refused_version),
+       OR s.doubted_version > s.confirmed_version,
        s.confirmed_value, s.failures, l.variation_id, v.sku, l.intent, l.mode, l.state, l.remote_id,
        l.catalogue_id, l.load_id, {quantity}, coalesce(v.price, p.price),
        coalesce(v.promotional_price, p.promotional_price), p.sku, p.category_codes,
@@ -131,16 +131,20 @@ _ROWS = """d AS (
 )"""
 _THESE = "s.listing_id = d.listing_id AND s.facet = %(facet)s"
 
-# What was sent, never answered and is now replaced by something newer has its end written down here.
+_UNSETTLED = "greatest(s.confirmed_version, s.refused_version)"
+
+# What was sent, never answered and is now replaced by something newer has its end written down here. It may
+# be in force for all that: whatever becomes of the newer one, what stands there is in doubt.
 _SENT = f"""
 WITH {_ROWS}, ended AS (
     SELECT s.listing_id, s.facet, s.passages + 1 AS passages, s.sent_version AS version,
         s.sent_value AS value, '' AS why, 0 AS skipped, s.sent_received_at AS received_at,
         s.queued_at, s.sent_at
     FROM d JOIN marketplaces_sync s ON {_THESE}
-    WHERE s.sent_version > greatest(s.confirmed_version, s.refused_version) AND s.sent_version < d.version
+    WHERE s.sent_version > {_UNSETTLED} AND s.sent_version < d.version
 ), {passages.keep("'unanswered'")}
 UPDATE marketplaces_sync s SET sent_version = d.version, sent_value = d.value, is_step = false,
+    doubted_version = CASE WHEN s.sent_version > {_UNSETTLED} THEN d.version ELSE s.doubted_version END,
     queued_at = CASE WHEN s.sent_version = d.version AND s.failures > 0 THEN s.queued_at
                      ELSE least(greatest(s.due_at, s.received_at), clock_timestamp()) END,
     sent_received_at = CASE WHEN s.wanted_version = d.version THEN s.received_at ELSE clock_timestamp() END,
@@ -198,6 +202,8 @@ WITH {_ROWS}, was AS (
 _TAKEN = """confirmed_version = CASE WHEN d.was_step THEN s.confirmed_version ELSE d.version END,
     confirmed_value = d.value, confirmed_at = clock_timestamp(),
     why = CASE WHEN d.was_step AND s.why = 'content' THEN '' ELSE s.why END,
+    doubted_version = CASE WHEN d.was_step AND s.doubted_version <= d.version THEN 0
+                           ELSE s.doubted_version END,
     agreed_value = CASE WHEN d.was_step OR s.facet <> 'price' THEN s.agreed_value ELSE d.value END,
     drift = CASE WHEN s.frozen_at IS NULL THEN '' ELSE s.drift END,
     look_at = CASE WHEN s.look_at IS NOT NULL AND d.confirmed < d.version
@@ -213,22 +219,24 @@ _CONFIRMED = _settling(
 _UNCHANGED = _settling("'unchanged'", _TAKEN, "s.confirmed_version")
 
 
-def _not_taken(drift: str) -> str:
+def _not_taken(drift: str, *, unanswered: str) -> str:
     return f"""refused_version = d.version, follows = s.frozen_at IS NULL,
+    doubted_version = CASE WHEN {unanswered} THEN d.version ELSE s.doubted_version END,
     drift = CASE WHEN s.frozen_at IS NOT NULL OR s.facet = 'content' THEN s.drift ELSE '{drift}' END"""
 
 
-_UNSETTLED = "greatest(s.confirmed_version, s.refused_version)"
 # What the marketplace would not have is not what it shows. Errors of the content have a page of their own.
 # What a publication may have replaced goes out first when the value is taken up again (`Due.is_refused`).
 _REFUSED = _settling(
     "'refused'",
-    _not_taken("refused"),
+    _not_taken("refused", unanswered=f"s.sent_version > {_UNSETTLED} AND s.sent_version < d.version"),
     _UNSETTLED,
     once_more=f"s.follows AND s.why = 'content' AND s.why_version > {_UNSETTLED} AND NOT s.is_step "
     "AND s.confirmed_value <> ''",
 )
-_HELD = _settling("'held'", _not_taken("held"), _UNSETTLED, sent="false")
+_NEVER_ANSWERED = f"s.sent_version > {_UNSETTLED}"
+_GIVEN_UP = _settling("'refused'", _not_taken("refused", unanswered=_NEVER_ANSWERED), _UNSETTLED)
+_HELD = _settling("'held'", _not_taken("held", unanswered=_NEVER_ANSWERED), _UNSETTLED, sent="false")
 
 _IN_FLIGHT = f"""
 WITH {_ROWS} UPDATE marketplaces_sync s SET submission_id = %(submission)s FROM d WHERE {_THESE}
@@ -259,6 +267,15 @@ FROM d WHERE {_THESE} AND s.wanted_version = d.version AND s.frozen_at IS NULL
 _SHOWN = f"""
 WITH {_ROWS} UPDATE marketplaces_sync s SET confirmed_value = d.value FROM d WHERE {_THESE}
 """
+
+
+def again(why: str) -> str:
+    """Return what an UPDATE of `marketplaces_sync s` sets to have values sent once more, come what may."""
+    return (
+        "wanted_version = s.wanted_version + 1, doubted_version = s.wanted_version + 1, due_at = now(), "
+        f"failures = 0, why = '{why}', why_version = s.wanted_version + 1"
+    )
+
 
 Row = tuple[int, int, str]
 """(listing id, version, value)."""
@@ -317,6 +334,11 @@ def skip(facet: Facet, rows: Sequence[Row]) -> None:
 def refuse(facet: Facet, rows: Sequence[Row]) -> None:
     """The marketplace will not have these versions: nothing is sent until the data change."""
     _write(_REFUSED, facet, rows)
+
+
+def give_up(facet: Facet, rows: Sequence[Row]) -> None:
+    """Nothing more is sent of these versions until the data change; what was sent of them may be in force."""
+    _write(_GIVEN_UP, facet, rows)
 
 
 def keep_back(rows: Sequence[Row]) -> None:
@@ -414,8 +436,7 @@ def send_terms_after(listing_ids: Sequence[int]) -> None:
     if listing_ids:
         with database.cursor() as cursor:
             cursor.execute(
-                "UPDATE marketplaces_sync s SET wanted_version = s.wanted_version + 1, due_at = now(), "
-                "failures = 0, why = 'content', why_version = s.wanted_version + 1 "
+                f"UPDATE marketplaces_sync s SET {again('content')} "
                 "FROM marketplaces_sync c WHERE c.listing_id = s.listing_id AND c.facet = 'content' "
                 "AND s.facet IN ('price', 'stock') AND s.follows "
                 "AND (greatest(s.sent_at, s.confirmed_at) > c.sent_at "

@@ -70,7 +70,7 @@ def _sort(turn: Turn, rules: Rules, dues: list[Due], holds: Mapping[int, HeldPri
         row = (due.listing_id, due.version, wanted.text)
         hold = holds.get(due.listing_id)
         stood = Price.read(due.confirmed_value) if due.is_after_content else None
-        if stood and (due.is_refused or _waits(rules, due, wanted, hold)):
+        if stood and (due.is_refused or not wanted.price or _waits(rules, due, wanted, hold)):
             _send(batch, due, stood, is_step=True)
             continue
         if not wanted.price:

@@ -198,5 +198,6 @@ def _settle(
 def refuse(turn: Turn, facet: Facet, origin: StoredIssue.Origin, refusals: list[states.Refusal]) -> None:
     """Write down that these rows are not sent at this version, and why."""
     if refusals:
-        ledger.refuse(facet, [(one.listing_id, one.version, "") for one in refusals])
+        end = ledger.refuse if origin == StoredIssue.Origin.MARKETPLACE else ledger.give_up
+        end(facet, [(one.listing_id, one.version, "") for one in refusals])
         states.open_issues(turn.connection.seller_id, turn.connection.pk, facet, origin, refusals)

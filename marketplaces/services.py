@@ -20,7 +20,7 @@ from catalog.models import Variation
 from hub import statistics
 from hub.models import Seller, User
 from hub.refusals import Refusal
-from marketplaces import engine, taxonomy
+from marketplaces import engine, ledger, taxonomy
 from marketplaces.callbacks import services as callbacks
 from marketplaces.contract import (
     ContentPublisher,
@@ -385,24 +385,11 @@ def corrected_on(connection: Connection) -> QuerySet[Listing]:
     )
 
 
-def retry_facet(*, listing: Listing, facet: str) -> None:
-    """Send a facet of a listing again although it was refused or seems right; the seller's "send now"."""
-    with database.cursor() as cursor:
-        cursor.execute(
-            "UPDATE marketplaces_sync SET wanted_version = wanted_version + 1, due_at = now(), failures = 0, "
-            "why = 'again', why_version = wanted_version + 1 "
-            "WHERE listing_id = %s AND facet = %s AND follows",
-            [listing.pk, facet],
-        )
-    engine.wake(listing.connection_id, facet)
-
-
 # A send that was never answered is repeated even where the value seems right: that is what is asked for.
-_TERMS_AGAIN = """
-UPDATE marketplaces_sync SET wanted_version = wanted_version + 1, due_at = now(), failures = 0,
-    why = 'again', why_version = wanted_version + 1
-WHERE connection_id = %(connection)s AND facet = ANY (%(facets)s) AND follows AND listing_id IN ({chosen})
-"""
+_TERMS_AGAIN = f"""
+UPDATE marketplaces_sync s SET {ledger.again("again")}
+WHERE connection_id = %(connection)s AND facet = ANY (%(facets)s) AND follows AND listing_id IN ({{chosen}})
+"""  # noqa: S608 - constants
 
 
 def send_terms_again(
@@ -416,6 +403,13 @@ def send_terms_again(
     _execute(_TERMS_AGAIN, mine, {"connection": connection.pk, "facets": [str(one) for one in facets]})
     for facet in facets:
         engine.wake(connection.pk, facet)
+
+
+def retry_facet(*, listing: Listing, facet: str) -> None:
+    """Send a facet of a listing again although it was refused or seems right; the seller's "send now"."""
+    send_terms_again(
+        connection=listing.connection, listings=Listing.objects.filter(pk=listing.pk), facets=[facet]
+    )
 
 
 def forget_connection_errors(connection: Connection) -> None:

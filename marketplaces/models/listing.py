@@ -125,6 +125,10 @@ class Sync(models.Model):
     sent_version = models.PositiveIntegerField(default=0)
     confirmed_version = models.PositiveIntegerField(default=0)
     refused_version = models.PositiveIntegerField(default=0)
+    doubted_version = models.PositiveIntegerField(default=0, db_default=0)
+    """Until a value of this version or a later one is confirmed, what stands there may be something else than
+    `confirmed_value`, and the wanted value goes out even where it equals that; 0 where nothing is in doubt.
+    Something was never answered, a publication crossed it, or a person asked for it to be sent again."""
     due_at = models.DateTimeField(null=True, blank=True)
     to_zero = models.BooleanField(default=False, db_default=False)
     """True where the wanted quantity was nothing when it was marked: such rows go out before the others."""

@@ -219,9 +219,10 @@ class Play(Company):
         except Problem:
             return
         one.canceled = one.canceled or cancels
-        if cancels and not Order.objects.filter(
-            connection_id=one.place.connection_id, remote_id=one.id
-        ).exists():
+        if (
+            cancels
+            and not Order.objects.filter(connection_id=one.place.connection_id, remote_id=one.id).exists()
+        ):
             # The marketplace took its units off and does not give them back; nobody here heard of either.
             one.place.changed_there |= {(sku, "stock") for sku in one.units}
 

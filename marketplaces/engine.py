@@ -175,6 +175,10 @@ class Turn:
         self.lane.cursor = cursor
         return bool(mine.update(cursor=cursor))
 
+    def note_caught_up(self, at: datetime) -> None:
+        """Write down that all orders the marketplace had at a moment have been taken."""
+        Lane.objects.filter(pk=self.lane.pk, lease_token=self.lane.lease_token).update(caught_up_at=at)
+
 
 Runner = Callable[[Turn], timedelta]
 RUNNERS: dict[str, Runner] = {}

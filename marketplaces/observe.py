@@ -21,10 +21,10 @@ from django.utils import timezone
 from hub.transactions import begin_again
 from marketplaces import content, ledger, passages, states
 from marketplaces.batches import batches
-from marketplaces.contract import Facet, ListingReader, ListingState, ListingView
+from marketplaces.contract import Facet, ListingReader, ListingState, ListingView, OrderSource
 from marketplaces.desired import wanted
 from marketplaces.engine import Turn
-from marketplaces.models import KEPT, Connection, Issue, Listing, Sync
+from marketplaces.models import KEPT, Connection, Issue, Lane, Listing, Sync
 from marketplaces.states import Move, Refusal
 
 WATCH = timedelta(seconds=2)
@@ -92,6 +92,7 @@ def _settle_watch(turn: Turn, moves: Sequence[Move], refused: Sequence[Refusal])
 def _look(turn: Turn, adapter: ListingReader) -> timedelta:
     """Take one step: look at the listings that are due, the longest due first; returns how long to rest."""
     began = timezone.now()
+    listens = turn.connection.sync_orders and isinstance(adapter, OrderSource)
     waiting = Sync.objects.filter(connection=turn.connection, facet=Facet.STOCK.value, look_at__isnull=False)
     size = turn.connection.marketplace.description.batch.read
     due = waiting.filter(look_at__lte=began).order_by("look_at", "listing_id")
@@ -102,7 +103,7 @@ def _look(turn: Turn, adapter: ListingReader) -> timedelta:
         asked_at = timezone.now()
         ids = {sku: pk for pk, sku in some}
         views = turn.call(partial(adapter.read_listings, list(ids)), list(ids))
-        note_seen(turn.connection, ids, views, asked_at)
+        note_seen(turn.connection, ids, views, asked_at, listens=listens)
         _note_fate(turn, ids, views, asked_at)
     now = timezone.now()
     if len(taken) == size * STEPS:
@@ -119,7 +120,8 @@ _IS_HELD = """s.facet = 'price' AND EXISTS (
 # A look proves nothing about what was sent after it was asked for, so such rows are left alone, and so are
 # those settled while this statement ran (their passages have moved on). A newer value that came in a moment
 # ago is on its way and no difference yet. What shows the same wrong value after it was healed is not healed
-# again: the marketplace has a will of its own, and the seller decides.
+# again: the marketplace has a will of its own, and the seller decides. A quantity lower than ours may have
+# been sold until the orders of that time have been heard; where we hear of none, a person decides.
 _SEEN = f"""
 WITH d AS (
     SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS d(listing_id bigint, facet text, value text)
@@ -127,9 +129,10 @@ WITH d AS (
     SELECT s.listing_id, s.facet, d.value, s.passages, s.drift AS before,
         s.facet <> 'content' AND s.submission_id IS NULL AND s.confirmed_version = s.wanted_version
             AND s.confirmed_value <> d.value AS differs,
-        NOT coalesce(s.seen_value = d.value AND s.seen_at > s.confirmed_at, false) AND coalesce(
-            CASE WHEN s.facet = 'stock' THEN d.value::bigint < nullif(s.confirmed_value, '')::bigint END,
-            false) AS may_be_a_sale,
+        NOT coalesce(s.seen_value = d.value AND s.seen_at > s.confirmed_at
+                     AND (NOT %(listens)s OR s.seen_at < %(heard)s::timestamptz), false) AS is_new,
+        coalesce(CASE WHEN s.facet = 'stock' THEN d.value::bigint < nullif(s.confirmed_value, '')::bigint END,
+            false) AS is_fewer,
         s.why = 'heal' AND s.why_version = s.wanted_version AND s.seen_value = d.value AS was_healed,
         CASE WHEN s.frozen_at IS NOT NULL THEN 'frozen'
              WHEN s.refused_version = s.wanted_version AND s.refused_version > s.confirmed_version
@@ -141,10 +144,11 @@ WITH d AS (
     FROM d JOIN marketplaces_sync s ON s.listing_id = d.listing_id AND s.facet = d.facet
     WHERE (s.confirmed_at IS NULL OR s.confirmed_at < %(at)s) AND (s.sent_at IS NULL OR s.sent_at < %(at)s)
 ), judged AS (
-    SELECT c.*, %(heal)s AND c.otherwise = '' AND c.differs AND NOT (c.may_be_a_sale OR c.was_healed)
-            AS heals,
+    SELECT c.*, c.is_new AND c.is_fewer AS may_be_a_sale,
+        %(heal)s AND c.otherwise = '' AND c.differs AND NOT c.was_healed
+            AND NOT (c.is_fewer AND (c.is_new OR NOT %(listens)s)) AS heals,
         CASE WHEN c.otherwise <> '' THEN c.otherwise
-             WHEN c.differs AND NOT c.may_be_a_sale THEN 'outside' ELSE '' END AS drift
+             WHEN c.differs AND NOT (c.is_new AND c.is_fewer) THEN 'outside' ELSE '' END AS drift
     FROM compared c
 ), arrived AS (
     UPDATE marketplaces_passage p SET seen_at = %(at)s FROM judged j
@@ -180,11 +184,17 @@ WHERE s.facet = 'stock' AND s.look_at IS NOT NULL AND s.listing_id = ANY(%(ids)s
 
 @begin_again
 def note_seen(
-    connection: Connection, ids: Mapping[str, int], views: Sequence[ListingView], asked_at: datetime
+    connection: Connection,
+    ids: Mapping[str, int],
+    views: Sequence[ListingView],
+    asked_at: datetime,
+    *,
+    listens: bool = True,
 ) -> None:
     """Write down what the marketplace shows, and when to look at these listings again.
 
-    What differs from what it confirmed is a drift and, where the connection heals, due again.
+    What differs from what it confirmed is a drift and, where the connection heals, due again. `listens` is
+    False where no orders come in from there.
     """
     rows: list[dict[str, object]] = []
     for view in views:
@@ -203,6 +213,8 @@ def note_seen(
         "at": asked_at,
         "grace": SECOND_LOOK,
         "heal": connection.auto_heal,
+        "listens": listens,
+        "heard": Lane.objects.get(connection=connection, kind=Lane.Kind.ORDERS).caught_up_at,
     }
     with database.cursor() as cursor:
         cursor.execute(_SEEN, seen)

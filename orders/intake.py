@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import OperationalError
+from django.utils import timezone
 
 from marketplaces.contract import OrderSource, RemoteOrder, UnexpectedAnswer
 from marketplaces.engine import Turn
@@ -29,6 +30,7 @@ def take_orders(turn: Turn) -> timedelta:
         return NOTHING_TO_READ
     cursor = turn.lane.cursor
     while True:
+        asked_at = timezone.now()
         page = turn.call(lambda at=cursor: source.fetch_orders(at))  # type: ignore[misc]
         if page.has_more and page.cursor == cursor:
             raise UnexpectedAnswer("the order feed promises more, but its cursor stands still")
@@ -39,6 +41,7 @@ def take_orders(turn: Turn) -> timedelta:
             return timedelta(0)
         cursor = page.cursor
         if not page.has_more:
+            turn.note_caught_up(asked_at)
             return timedelta(seconds=settings.HUB_ORDERS_POLL_SECONDS)
         if not turn.has_time():
             return timedelta(0)

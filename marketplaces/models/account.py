@@ -369,6 +369,8 @@ class Lane(models.Model):
     """The lane sleeps until then: back-off after a failure, the pace of polling, or a Retry-After."""
     cursor = models.TextField(_("cursor"), blank=True)
     """The marketplace's bookmark in its order feed."""
+    caught_up_at = models.DateTimeField(null=True, blank=True)
+    """Of the orders lane: every order the marketplace told of before this moment has been taken."""
     failures = models.PositiveSmallIntegerField(_("failures in a row"), default=0)
     lease_until = models.DateTimeField(_("held until"), null=True, blank=True)
     lease_token = models.UUIDField(null=True, blank=True)

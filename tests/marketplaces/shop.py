@@ -92,6 +92,11 @@ class Shop:
         Lane.objects.filter(connection=self.connection, kind="observe").update(run_at=now)
         lanes.run(Lane.objects.get(connection=self.connection, kind="observe").pk)
 
+    def hear_orders(self) -> None:
+        """Let the orders lane's time come, and run it once."""
+        Lane.objects.filter(connection=self.connection, kind="orders").update(run_at=timezone.now())
+        lanes.run(Lane.objects.get(connection=self.connection, kind="orders").pk)
+
     def listing(self, sku: str) -> Listing:
         return Listing.objects.get(connection=self.connection, variation__sku=sku)
 

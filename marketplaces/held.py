@@ -42,8 +42,13 @@ def newest(listing_ids: Sequence[int]) -> Mapping[int, HeldPrice]:
 
 
 def stands(hold: HeldPrice | None, due: ledger.Due, wanted: Price) -> bool:
-    """Tell whether a hold is about this very figure and nothing was confirmed since."""
-    return hold is not None and hold.value == wanted and hold.version > due.confirmed_version
+    """Tell whether a hold is about this very figure and nothing took its place, or was confirmed, since."""
+    return (
+        hold is not None
+        and hold.state != State.REPLACED
+        and hold.value == wanted
+        and hold.version > due.confirmed_version
+    )
 
 
 def standing(syncs: Iterable[Sync]) -> dict[int, HeldPrice]:

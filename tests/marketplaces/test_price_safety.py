@@ -518,6 +518,19 @@ def test_approving_what_the_erp_has_replaced_meanwhile_does_nothing(guarded: Sho
     assert open_holds(guarded).get().price == D("2.00")
 
 
+def test_a_figure_that_comes_back_is_held_anew_although_another_took_its_place(guarded: Shop) -> None:
+    erp_says(guarded, "1.00")
+    guarded.sandbox.add_fault(match="/v1/prices", status=503)
+    Product.objects.filter(seller=guarded.seller, sku="PAN-1").update(price="95.00")
+    lanes.run(Lane.objects.get(connection=guarded.connection, kind="price").pk)
+
+    erp_says(guarded, "1.00")
+    assert held.approve(guarded.seller.pk, open_holds(guarded), None) == 1
+    guarded.settle()
+
+    assert shown(guarded, "PAN-1")[0] == "1.00"
+
+
 def test_a_held_price_does_not_slip_out_with_a_reconnect_or_by_sending_again(guarded: Shop) -> None:
     erp_says(guarded, "1.00")
 

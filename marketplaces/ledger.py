@@ -139,15 +139,16 @@ _SENT = f"""
 WITH {_ROWS}, ended AS (
     SELECT s.listing_id, s.facet, s.passages + 1 AS passages, s.sent_version AS version,
         s.sent_value AS value, '' AS why, 0 AS skipped, s.sent_received_at AS received_at,
-        s.queued_at, s.sent_at
+        s.queued_at, s.sent_at, s.sent_cause AS cause
     FROM d JOIN marketplaces_sync s ON {_THESE}
     WHERE s.sent_version > {_UNSETTLED} AND s.sent_version < d.version
-), {passages.keep("'unanswered'")}
+), {passages.keep("'unanswered'", cause="e.cause")}
 UPDATE marketplaces_sync s SET sent_version = d.version, sent_value = d.value, is_step = false,
     doubted_version = CASE WHEN s.sent_version > {_UNSETTLED} THEN d.version ELSE s.doubted_version END,
     queued_at = CASE WHEN s.sent_version = d.version AND s.failures > 0 THEN s.queued_at
                      ELSE least(greatest(s.due_at, s.received_at), clock_timestamp()) END,
     sent_received_at = CASE WHEN s.wanted_version = d.version THEN s.received_at ELSE clock_timestamp() END,
+    sent_cause = CASE WHEN s.wanted_version = d.version THEN s.cause ELSE '' END,
     passages = s.passages + (SELECT count(*) FROM ended e WHERE e.listing_id = d.listing_id),
     sent_at = clock_timestamp()
 FROM d WHERE {_THESE}
@@ -176,7 +177,7 @@ WITH {_ROWS}, was AS (
     SELECT d.*, greatest(s.confirmed_version, s.refused_version) AS settled, s.confirmed_version AS confirmed,
         {sent} AS was_sent, {step} AS was_step, {once_more} AS once_more,
         CASE WHEN s.why_version = d.version THEN s.why ELSE '' END AS why,
-        CASE WHEN s.wanted_version = d.version THEN s.cause ELSE '' END AS cause
+        CASE WHEN {sent} THEN s.sent_cause WHEN s.wanted_version = d.version THEN s.cause ELSE '' END AS cause
     FROM d JOIN marketplaces_sync s ON {_THESE}
 ), ended AS (
     UPDATE marketplaces_sync s SET {changes}, submission_id = NULL, failures = 0, is_step = false,
@@ -371,7 +372,7 @@ def in_flight(submission: Submission) -> list[tuple[str, Row, str]]:
     """Return (sku, row, cause) of what waits for a submission."""
     with database.cursor() as cursor:
         cursor.execute(
-            "SELECT v.sku, s.listing_id, s.sent_version, s.sent_value, s.cause FROM marketplaces_sync s "
+            "SELECT v.sku, s.listing_id, s.sent_version, s.sent_value, s.sent_cause FROM marketplaces_sync s "
             "JOIN marketplaces_listing l ON l.id = s.listing_id "
             "JOIN catalog_variation v ON v.id = l.variation_id WHERE s.submission_id = %s",
             [submission.pk],

@@ -159,6 +159,8 @@ class Sync(models.Model):
     seen_at = models.DateTimeField(null=True, blank=True)
     sent_received_at = models.DateTimeField(null=True, blank=True)
     """When the value sent last had come in; `received_at` may be a newer one's by now."""
+    sent_cause = models.CharField(max_length=64, blank=True, default="", db_default="")
+    """The number of the ERP's call behind the value sent last; `cause` may be a newer one's by now."""
     why = models.CharField(max_length=20, blank=True, db_default="")
     """What asked for `why_version` when it was not the catalogue: "load:7", "rules:3" (a version of the price
     rules), "category" (moved to one with another rule), "order" (it holds or lets go of units), "buffer",

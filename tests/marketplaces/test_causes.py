@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,35 @@ def test_the_number_of_a_call_leads_from_the_erp_to_the_marketplaces_answer(
     shown = browser.get(reverse("portal:marketplaces_exchange_change", args=[exchange.pk])).content.decode()
     assert log_link in shown
     assert "PAN-1" in shown
+
+
+def run_and_leave(lane_id: int) -> bool:
+    """One run of a lane in a thread of its own."""
+    try:
+        return engine.run(lane_id)
+    finally:
+        database.close()
+
+
+def test_a_value_on_its_way_keeps_its_call_though_a_newer_one_comes_in(shop: Shop) -> None:
+    shop.sell("PAN-1")
+    shop.connect()
+    erp = Erp(shop.seller)
+    erp.put("/products/PAN-1", {"product": {"qty": 3}}, **{"X-Request-Id": "first"})
+
+    shop.sandbox.add_fault(match="/v1/stock", kind="slow", seconds=1)
+    lane = Lane.objects.get(connection=shop.connection, kind="stock")
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(run_and_leave, lane.pk)
+        until = time.monotonic() + 10
+        while shop.sandbox.stats()["faults_waiting"] and time.monotonic() < until:
+            time.sleep(0.02)
+        erp.put("/products/PAN-1", {"product": {"qty": 4}}, **{"X-Request-Id": "second"})
+        assert run.result(timeout=10)
+    shop.settle()
+
+    kept = Passage.objects.filter(listing=shop.listing("PAN-1"), facet="stock").order_by("settled_at")
+    assert [(one.value, one.cause) for one in kept][1:] == [("3", "first"), ("4", "second")]
 
 
 def test_a_bulk_call_marks_every_row_it_changed_and_no_other(shop: Shop) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from catalog.models import Variation
 from hub.transactions import begin_again
-from marketplaces import held, ledger, publish, reconnect, states, submissions
+from marketplaces import halving, held, ledger, publish, reconnect, states, submissions
 from marketplaces.batches import batches
 from marketplaces.contract import (
     CategorySchema,
@@ -25,10 +25,13 @@ from marketplaces.contract import (
     IssueKind,
     ListingReader,
     ListingState,
+    ListingView,
+    Match,
     Matcher,
     MatchQuery,
     Outcome,
     Receipt,
+    Refused,
     TaxonomySource,
     Verdict,
     WithdrawItem,
@@ -157,7 +160,7 @@ def _publish(turn: Turn, adapter: ContentPublisher, translator: Translator, dues
     _refuse(turn, StoredIssue.Origin.CHECK, refused, by_id)
     found = {due.listing_id: due.remote_id for due in sound}
     links = {due.listing_id: due.catalogue_id for due in sound}
-    sound = _look_up_uncertain(turn, sound, found)
+    sound = _look_up_uncertain(turn, sound, found, by_id)
     sound = _match(turn, sound, drafts, links, by_id)
     if not sound:
         return
@@ -180,7 +183,7 @@ def _publish(turn: Turn, adapter: ContentPublisher, translator: Translator, dues
             [replace(item, **terms.get(rows[item.sku][0], {})) for item in some],
         )
 
-    publish.send_halving(turn, items, send, partial(_settle_batch, turn, rows, by_id))
+    halving.send(turn, items, send, partial(_settle_batch, turn, rows, by_id))
 
 
 def _mark_sent(dues: Sequence[Due], rows: Sequence[Row]) -> None:
@@ -223,23 +226,37 @@ def _note_first_sending(dues: Iterable[Due]) -> None:
     Load.objects.filter(pk__in=loads, first_sent_at__isnull=True).update(first_sent_at=timezone.now())
 
 
-def _look_up_uncertain(turn: Turn, dues: list[Due], found: dict[int, str]) -> list[Due]:
+def _look_up_uncertain(
+    turn: Turn, dues: list[Due], found: dict[int, str], by_id: Mapping[int, Due]
+) -> list[Due]:
     """Ask about items that were sent before and have no code yet, so that nothing is created twice.
 
     Whatever was settled since then (our own check refused newer data, the listing was taken off sale), an
-    unanswered publication may have taken effect.
+    unanswered publication may have taken effect. One the marketplace will not tell of is not sent.
     """
     adapter = turn.adapter
     uncertain = [due for due in dues if (due.is_uncertain or due.was_sent) and not due.remote_id]
     if not uncertain or not isinstance(adapter, ListingReader):
         return dues
-    listing_of = {due.sku: due.listing_id for due in uncertain}
+    refused: dict[int, Refusal] = {}
     size = turn.connection.marketplace.description.batch.read
-    for some in batches(list(listing_of), size):
-        for view in turn.call(partial(adapter.read_listings, some), some):
-            if view.state is not ListingState.ABSENT and view.sku in listing_of:
-                found[listing_of[view.sku]] = view.remote_id
-    return dues
+
+    def read(some: Sequence[Due]) -> Sequence[ListingView]:
+        return adapter.read_listings([due.sku for due in some])
+
+    for batch in batches(uncertain, size):
+        for some, views in halving.ask(turn, batch, read, lambda due: due.sku):
+            if isinstance(views, Refused):
+                (due,) = some
+                issues = halving.issues(views)
+                refused[due.listing_id] = Refusal(due.listing_id, due.load_id, due.version, issues)
+                continue
+            listing_of = {due.sku: due.listing_id for due in some}
+            for view in views:
+                if view.state is not ListingState.ABSENT and view.sku in listing_of:
+                    found[listing_of[view.sku]] = view.remote_id
+    _refuse(turn, StoredIssue.Origin.MARKETPLACE, list(refused.values()), by_id)
+    return [due for due in dues if due.listing_id not in refused]
 
 
 def _match(
@@ -251,16 +268,25 @@ def _match(
     if not wanting or not isinstance(adapter, Matcher):
         return dues
     refused: list[Refusal] = []
+    told_no: list[Refusal] = []
     size = turn.connection.marketplace.description.batch.match
-    for some in batches(wanting, size):
-        queries = [
-            MatchQuery(item.sku, item.gtin, item.title, item.brand)
-            for item in (drafts[due.listing_id].item for due in some)
-        ]
-        matches = {
-            match.sku: match
-            for match in turn.call(partial(adapter.match, queries), [due.sku for due in some])
-        }
+
+    def match_all(some: Sequence[Due]) -> Sequence[Match]:
+        items = [drafts[due.listing_id].item for due in some]
+        return adapter.match([MatchQuery(item.sku, item.gtin, item.title, item.brand) for item in items])
+
+    answers = [
+        answer
+        for batch in batches(wanting, size)
+        for answer in halving.ask(turn, batch, match_all, lambda due: due.sku)
+    ]
+    for some, found in answers:
+        if isinstance(found, Refused):
+            (due,) = some
+            issues = halving.issues(found)
+            told_no.append(Refusal(due.listing_id, due.load_id, due.version, issues))
+            continue
+        matches = {match.sku: match for match in found}
         linked: list[Listing] = []
         for due in some:
             match = matches.get(due.sku)
@@ -275,7 +301,8 @@ def _match(
             refused.append(Refusal(due.listing_id, due.load_id, due.version, (issue,)))
         Listing.objects.bulk_update(linked, ["catalogue_id"])
     _refuse(turn, StoredIssue.Origin.CHECK, refused, by_id)
-    gone = {one.listing_id for one in refused}
+    _refuse(turn, StoredIssue.Origin.MARKETPLACE, told_no, by_id)
+    gone = {one.listing_id for one in (*refused, *told_no)}
     return [due for due in dues if due.listing_id not in gone]
 
 
@@ -298,19 +325,20 @@ def _settle_batch(
                 if by_id[row[0]].state == State.WAITING
             ]
         )
-    elif waiting:
-        given_up = ledger.postpone(Facet.CONTENT, waiting, publish.NO_ANSWER_PAUSE)
-        no_answer = (Issue(IssueKind.NO_ANSWER),)
-        _refuse(
-            turn,
-            StoredIssue.Origin.CHECK,
-            [
-                Refusal(row[0], by_id[row[0]].load_id, row[1], no_answer)
-                for row in waiting
-                if row[0] in given_up
-            ],
-            by_id,
-        )
+    else:
+        _hear_nothing(turn, waiting, by_id)
+
+
+def _hear_nothing(turn: Turn, rows: Sequence[Row], by_id: Mapping[int, Due]) -> None:
+    """Of these the marketplace said nothing: they are tried again, and given up after the third time."""
+    given_up = ledger.postpone(Facet.CONTENT, rows, publish.NO_ANSWER_PAUSE)
+    no_answer = (Issue(IssueKind.NO_ANSWER),)
+    _refuse(
+        turn,
+        StoredIssue.Origin.CHECK,
+        [Refusal(row[0], by_id[row[0]].load_id, row[1], no_answer) for row in rows if row[0] in given_up],
+        by_id,
+    )
 
 
 @begin_again
@@ -405,27 +433,31 @@ def _refuse(
 
 def _withdraw(turn: Turn, adapter: ContentPublisher, dues: Sequence[Due]) -> None:
     by_sku = {due.sku: due for due in dues}
-    rows: dict[str, Row] = {due.sku: (due.listing_id, due.version, "") for due in dues}
     _note_first_sending(dues)
-    _mark_sent(dues, list(rows.values()))
+    _mark_sent(dues, [(due.listing_id, due.version, "") for due in dues])
     for some in batches(dues, turn.connection.marketplace.description.batch.withdraw):
-        done: list[Due] = []
-        refused: list[Refusal] = []
-        receipt = turn.call(
-            partial(adapter.withdraw, [WithdrawItem(due.sku, due.remote_id) for due in some]),
-            [due.sku for due in some],
-        )
-        for outcome in receipt.outcomes:
-            due = by_sku.get(outcome.sku)
-            if due is None:
-                continue
-            if outcome.verdict is Verdict.REJECTED:
-                issues = outcome.issues or (Issue(IssueKind.OTHER),)
-                refused.append(Refusal(due.listing_id, due.load_id, due.version, issues))
-            else:
-                done.append(due)
-        _settle_withdrawal(done)
-        _refuse(turn, StoredIssue.Origin.MARKETPLACE, refused, {due.listing_id: due for due in some})
+        items = [WithdrawItem(due.sku, due.remote_id) for due in some]
+        halving.send(turn, items, adapter.withdraw, partial(_hear_withdrawals, turn, by_sku))
+
+
+def _hear_withdrawals(
+    turn: Turn, by_sku: Mapping[str, Due], items: Sequence[WithdrawItem], receipt: Receipt
+) -> None:
+    """Settle one call that took listings off sale."""
+    asked = {item.sku: by_sku[item.sku] for item in items}
+    told = {
+        one.sku: one for one in receipt.outcomes if one.sku in asked and one.verdict is not Verdict.PENDING
+    }
+    refused = [
+        Refusal(due.listing_id, due.load_id, due.version, one.issues or (Issue(IssueKind.OTHER),))
+        for one in told.values()
+        if one.verdict is Verdict.REJECTED and (due := asked[one.sku])
+    ]
+    by_id = {due.listing_id: due for due in asked.values()}
+    _settle_withdrawal([asked[one.sku] for one in told.values() if one.verdict is not Verdict.REJECTED])
+    _refuse(turn, StoredIssue.Origin.MARKETPLACE, refused, by_id)
+    silent = [(due.listing_id, due.version, "") for sku, due in asked.items() if sku not in told]
+    _hear_nothing(turn, silent, by_id)
 
 
 @begin_again

@@ -504,7 +504,10 @@ class ContentPublisher(Adapter):
 
     @abstractmethod
     def withdraw(self, items: Sequence[WithdrawItem]) -> Receipt:
-        """Take these listings off sale; one the marketplace does not know counts as done."""
+        """Take these listings off sale; one the marketplace does not know counts as done.
+
+        The verdicts are final, there is no submission to ask about: an item without one is asked for again.
+        """
 
 
 class Matcher(Adapter):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from django.db import connection as database
@@ -19,7 +18,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from hub.transactions import begin_again
-from marketplaces import content, ledger, passages, states
+from marketplaces import content, halving, ledger, passages, states
 from marketplaces.batches import batches
 from marketplaces.contract import Facet, ListingReader, ListingState, ListingView, OrderSource
 from marketplaces.desired import wanted
@@ -64,7 +63,7 @@ def _watch(turn: Turn, adapter: ListingReader) -> bool:
         by_sku = {listing.variation.sku: listing for listing in some}
         moves: list[Move] = []
         refused: list[Refusal] = []
-        for view in turn.call(partial(adapter.read_listings, list(by_sku)), list(by_sku)):
+        for view in (view for _some, views in halving.read(turn, adapter, list(by_sku)) for view in views):
             listing = by_sku.get(view.sku)
             if listing is None:
                 continue
@@ -102,7 +101,7 @@ def _look(turn: Turn, adapter: ListingReader) -> timedelta:
             break
         asked_at = timezone.now()
         ids = {sku: pk for pk, sku in some}
-        views = turn.call(partial(adapter.read_listings, list(ids)), list(ids))
+        views = [view for _some, seen in halving.read(turn, adapter, list(ids)) for view in seen]
         note_seen(turn.connection, ids, views, asked_at, listens=listens)
         _note_fate(turn, ids, views, asked_at)
     now = timezone.now()

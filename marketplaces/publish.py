@@ -7,21 +7,18 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from typing import Generic, TypeVar
 
 from hub.transactions import begin_again
-from marketplaces import ledger, staircase, states, submissions
+from marketplaces import halving, ledger, staircase, states, submissions
 from marketplaces.batches import batches
 from marketplaces.contract import (
-    ContentItem,
     Facet,
     Issue,
     IssueKind,
     Outcome,
     PriceItem,
     Receipt,
-    Refused,
     StockItem,
     StockPublisher,
     Verdict,
@@ -29,7 +26,7 @@ from marketplaces.contract import (
 from marketplaces.engine import TOO_OLD, Turn
 from marketplaces.models import Issue as StoredIssue
 
-Item = TypeVar("Item", PriceItem, StockItem, ContentItem)
+Item = TypeVar("Item", PriceItem, StockItem)
 NO_ANSWER_PAUSE = timedelta(seconds=10)
 
 
@@ -98,34 +95,13 @@ def send(turn: Turn, facet: Facet, these: Round[Item], publish: Callable[[Sequen
 
     calls = deque(batches(list(these.items.values()), these.size))
     try:
-        send_halving(turn, calls.popleft(), publish, hear)
+        halving.send(turn, calls.popleft(), publish, hear)
         while calls and time.monotonic() < until and turn.has_time():
-            send_halving(turn, calls.popleft(), publish, hear)
+            halving.send(turn, calls.popleft(), publish, hear)
     finally:
         left = [item.sku for some in calls for item in some if item.sku not in these.uncertain]
         ledger.take_back(facet, [these.rows[sku] for sku in left])
         _settle_round(turn, facet, these.rows, told)
-
-
-def send_halving(
-    turn: Turn,
-    items: Sequence[Item],
-    publish: Callable[[Sequence[Item]], Receipt],
-    settle_batch: Callable[[Sequence[Item], Receipt], None],
-) -> None:
-    """Send a batch; when the marketplace refuses it whole, halve it until the culprit stands alone."""
-    try:
-        receipt = turn.call(partial(publish, items), [item.sku for item in items])
-    except Refused as refusal:
-        if len(items) == 1:
-            issues = refusal.issues or (Issue(IssueKind.OTHER, message=str(refusal)),)
-            settle_batch(items, Receipt((Outcome(items[0].sku, Verdict.REJECTED, issues=issues),)))
-            return
-        middle = len(items) // 2
-        send_halving(turn, items[:middle], publish, settle_batch)
-        send_halving(turn, items[middle:], publish, settle_batch)
-        return
-    settle_batch(items, receipt)
 
 
 def _settle_round(

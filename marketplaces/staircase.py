@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
-from functools import partial
 
-from marketplaces import ledger
-from marketplaces.batches import batches
+from marketplaces import halving, ledger
 from marketplaces.contract import Facet, Issue, IssueKind, ListingReader, ListingState, Outcome, Verdict
 from marketplaces.engine import Turn
 from marketplaces.ledger import Due
@@ -68,9 +66,9 @@ def _note_shown(turn: Turn, skus: Sequence[str], rows: Mapping[str, ledger.Row])
     adapter = turn.adapter
     if not isinstance(adapter, ListingReader):
         return
-    for some in batches(skus, turn.connection.marketplace.description.batch.read):
+    for _some, views in halving.read(turn, adapter, skus):
         shown: list[ledger.Row] = []
-        for view in turn.call(partial(adapter.read_listings, some), some):
+        for view in views:
             if view.sku in rows and view.state is ListingState.LIVE and view.price is not None:
                 listing_id, version, _value = rows[view.sku]
                 value = Price(view.price, view.list_price or view.price).text

@@ -1,0 +1,127 @@
+"""What a marketplace refuses, or says nothing about, stops nobody else."""
+
+from __future__ import annotations
+
+import pytest
+from django.utils import timezone
+
+from marketplaces import engine, services, submissions
+from marketplaces.contract import Facet, Receipt, UnexpectedAnswer
+from marketplaces.models import Exchange, Lane, Listing, Submission, Sync
+from tests.marketplaces.shop import Shop
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WITHDRAW, READ, MATCH = "/v1/listings/withdraw", "/v1/listings/read", "/v1/catalogue/search"
+
+
+def run_due(shop: Shop, kind: str) -> None:
+    """One worker takes a lane whose pauses are over."""
+    now = timezone.now()
+    Lane.objects.filter(connection=shop.connection, kind=kind).update(run_at=now)
+    Sync.objects.filter(connection=shop.connection, due_at__isnull=False).update(due_at=now)
+    engine.run(Lane.objects.get(connection=shop.connection, kind=kind).pk)
+
+
+def refuse(shop: Shop, path: str, times: int) -> None:
+    """The marketplace refuses so many calls whole."""
+    shop.sandbox.add_fault(match=path, kind="status", status=422, times=times)
+
+
+def take_off_sale(shop: Shop) -> None:
+    listings = Listing.objects.filter(connection=shop.connection)
+    services.start_load(connection=shop.connection, action="disconnect", listings=listings)
+
+
+def test_a_withdrawal_that_is_refused_keeps_no_other_on_sale(shop: Shop) -> None:
+    shop.sell("PAN-1"), shop.sell("PAN-2")
+    shop.connect()
+    take_off_sale(shop)
+    refuse(shop, WITHDRAW, times=2)
+
+    shop.settle()
+
+    states = sorted(Listing.objects.values_list("state", flat=True))
+    assert states == [Listing.State.DISCONNECTED, Listing.State.ERROR]
+
+
+def test_a_withdrawal_the_marketplace_says_nothing_about_is_given_up_after_the_third_time(shop: Shop) -> None:
+    shop.sell("PAN-1")
+    shop.connect()
+    take_off_sale(shop)
+    shop.sandbox.add_fault(match=WITHDRAW, kind="answer", status=200, body={"results": []}, times=50)
+
+    for _time in range(5):
+        run_due(shop, "content")
+
+    assert Exchange.objects.filter(connection=shop.connection, url__contains=WITHDRAW).count() == 3
+    assert shop.listing("PAN-1").state == Listing.State.ERROR
+    assert [issue.kind for issue in shop.issues("PAN-1")] == ["no_answer"]
+    assert Exchange.objects.filter(connection=shop.connection, url__contains=WITHDRAW).count() == 3
+
+
+def test_a_listing_that_cannot_be_looked_up_is_not_created_and_stops_no_other(shop: Shop) -> None:
+    shop.sell("PAN-1"), shop.sell("PAN-2")
+    shop.sandbox.add_fault(match="/v1/loads", method="POST", kind="status", status=503)
+    load = services.start_load(
+        connection=shop.connection, action="connect", variations=shop.seller.variations.all()
+    )
+    run_due(shop, "content")
+    refuse(shop, READ, times=2)
+
+    shop.settle()
+
+    load.refresh_from_db()
+    assert sorted(Listing.objects.values_list("state", flat=True)) == ["connected", "error"]
+
+
+def test_a_product_that_cannot_be_searched_for_stops_no_other(shop: Shop) -> None:
+    shop.sell("PAN-1"), shop.sell("PAN-2")
+    refuse(shop, MATCH, times=3)
+
+    shop.connect(action="associate")
+
+    assert {issue.origin for sku in ("PAN-1", "PAN-2") for issue in shop.issues(sku)} >= {"marketplace"}
+    assert not Listing.objects.filter(state="waiting").exists()
+
+
+def test_a_listing_the_marketplace_will_not_show_keeps_no_other_from_being_looked_at(shop: Shop) -> None:
+    shop.sell("PAN-1"), shop.sell("PAN-2")
+    shop.connect()
+    refuse(shop, READ, times=2)
+
+    shop.look()
+
+    seen = Sync.objects.filter(facet="stock", seen_at__isnull=False, look_at__gt=timezone.now())
+    assert seen.count() == 1
+    assert not Sync.objects.filter(facet="stock", look_at__lte=timezone.now()).exists()
+
+
+def test_a_number_of_a_submission_that_is_used_again_is_asked_about_again(shop: Shop) -> None:
+    shop.sell("PAN-1")
+    shop.connect()
+    first = Submission.objects.get()
+    services.retry_facet(listing=shop.listing("PAN-1"), facet="price")
+    price = shop.sync("PAN-1", "price")
+    row = (price.listing_id, price.wanted_version, "1.00/1.00")
+
+    submissions.follow(shop.connection, Facet.PRICE, [row], Receipt((), first.remote_id))
+    for kind in ("submissions", "price"):
+        run_due(shop, kind)
+    shop.settle()
+
+    assert shop.sync("PAN-1", "price").submission_id is None
+    assert shop.shown("PAN-1")["price"] == "129.90"
+
+
+def test_a_number_of_an_undecided_submission_of_another_kind_is_no_answer(shop: Shop) -> None:
+    shop.sell("PAN-1")
+    shop.connect()
+    first = Submission.objects.get()
+    Submission.objects.update(state=Submission.State.SENT)
+    price = shop.sync("PAN-1", "price")
+    row = (price.listing_id, price.wanted_version, "1.00/1.00")
+
+    with pytest.raises(UnexpectedAnswer):
+        submissions.follow(shop.connection, Facet.PRICE, [row], Receipt((), first.remote_id))
+
+    assert shop.sync("PAN-1", "price").submission_id is None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import json as jsonlib
+import math
 import re
 import socket
 import time
@@ -35,6 +36,11 @@ from marketplaces.contract import (
 
 DEADLINE = 8.0
 """Seconds a call may take, to its answer's end. The leases of the engine's lanes are made for it."""
+LONGEST_WAIT = timedelta(hours=1)
+"""As long as a Retry-After is heeded: whoever asks for more is called again by then, which is one call an
+hour, while a slip of theirs (a date of next year, milliseconds for seconds) would end a connection."""
+OLDEST_MOMENT = 1e9
+"""Of a Retry-After: more seconds than these (thirty years) are no pause but a moment, after 2001."""
 MAX_ANSWER = 32 * 1024 * 1024
 TRIMMED_BODY = 4000
 USER_AGENT = "hub/1.0"
@@ -308,14 +314,25 @@ def _spellings(secrets: Sequence[str]) -> tuple[str, ...]:
 
 
 def retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """Read a Retry-After header, in seconds or as an HTTP date; None when absent or unreadable."""
+    """Read how long a Retry-After asks for, at most LONGEST_WAIT; None when absent or unreadable.
+
+    It comes in seconds, as an HTTP date, and, from some, as a moment in seconds since 1970.
+    """
     value = headers.get("Retry-After", "")
+    now = datetime.now(UTC)
     try:
-        return timedelta(seconds=max(0.0, float(value)))
+        seconds = float(value)
     except ValueError:
-        pass
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(timedelta(0), moment - datetime.now(UTC)) if moment.tzinfo else None
+        try:
+            moment = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        if moment.tzinfo is None:
+            return None
+        seconds = (moment - now).total_seconds()
+    else:
+        if not math.isfinite(seconds):
+            return None
+        if seconds > OLDEST_MOMENT:
+            seconds -= now.timestamp()
+    return timedelta(seconds=min(max(seconds, 0.0), LONGEST_WAIT.total_seconds()))

@@ -233,6 +233,19 @@ def test_too_many_calls_are_told_apart_and_the_advice_is_kept(
     assert bench.shown("M1")["quantity"] == 5
 
 
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    "said", ["inf", "nan", "-1", "1e300", "99999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"]
+)
+def test_no_advice_puts_a_connection_to_sleep_for_longer_than_the_longest_wait(
+    bench: Any, adapter: Any, status: int, said: str
+) -> None:
+    bench.fail_next(status, headers={"Retry-After": said})
+    with pytest.raises(Unavailable) as caught:
+        adapter.identify()
+    assert timedelta(0) <= (caught.value.retry_after or timedelta(0)) <= http.LONGEST_WAIT
+
+
 @pytest.mark.parametrize("status", [500, 502, 503])
 def test_a_failure_before_the_effect_changes_nothing(bench: Any, adapter: Any, status: int) -> None:
     publish(bench, adapter, "M1")

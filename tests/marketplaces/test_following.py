@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from catalog.models import Product, Variation
 from marketplaces import engine, services
-from marketplaces.models import Connection, Exchange, Lane, Sync
+from marketplaces.models import Connection, Exchange, Lane, Pace, Sync
 from tests import engine as driver
 from tests.marketplaces.shop import Shop, change_product, set_qty
 
@@ -171,6 +171,24 @@ def test_throttling_waits_as_told_and_is_no_failure(shop: Shop) -> None:
     assert 25 < (after.run_at - timezone.now()).total_seconds() <= 30
     assert after.failures == 0
     assert shop.sync("PAN-1", "stock").due_at is not None
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("said", ["inf", "4102444800", "99999999999999"])
+def test_no_retry_after_keeps_a_value_from_the_marketplace_for_longer_than_an_hour(
+    shop: Shop, status: int, said: str
+) -> None:
+    variation = shop.sell("PAN-1")
+    shop.connect()
+    shop.sandbox.add_fault(match="/v1/stock", kind="status", status=status, headers={"Retry-After": said})
+    set_qty(variation, 2)
+
+    engine.run(lane(shop, "stock").pk)
+
+    after = lane(shop, "stock")
+    assert after.lease_until is None
+    assert (after.run_at - timezone.now()).total_seconds() <= 3600
+    assert Pace.free_in(shop.connection) <= 3600
 
 
 def test_refused_credentials_stop_the_connection_and_fresh_ones_start_it_again(shop: Shop) -> None:

@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from marketplaces.contract import Unavailable
-from marketplaces.http import ApiClient, is_public
+from marketplaces.http import LONGEST_WAIT, ApiClient, is_public, retry_after
 from tests.receiver import Receiver, listening
 
 
@@ -140,3 +141,45 @@ def test_tls_keeps_to_the_name_though_the_address_was_chosen_before(
             post("127.0.0.1")
     assert asked[:2] == ["erp.example", "bank.example"]
     assert [one.headers["Host"] for one in receiver.heard] == [f"erp.example:{port}"]
+
+
+# --- how long somebody asks to be left alone ---------------------------------------------------
+
+
+def asked_for(said: str) -> timedelta | None:
+    return retry_after({"Retry-After": said})
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("7", 7), ("0.5", 0.5), ("0", 0), ("-3", 0), (" 30 ", 30), ("3599", 3599)]
+)
+def test_seconds_are_waited_as_asked_for(said: str, seconds: float) -> None:
+    assert asked_for(said) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "said", ["3601", "999999999", "99999999999999", "1e300", pytest.param("9" * 300, id="many")]
+)
+def test_nobody_is_left_alone_for_longer_than_the_longest_wait(said: str) -> None:
+    assert asked_for(said) == LONGEST_WAIT
+
+
+@pytest.mark.parametrize(
+    "write", [lambda at: str(int(at.timestamp())), format_datetime], ids=["seconds", "date"]
+)
+def test_a_moment_is_waited_for_whether_written_as_a_date_or_in_seconds_since_1970(write: Any) -> None:
+    now = datetime.now(UTC)
+
+    in_a_minute = asked_for(write(now + timedelta(minutes=1)))
+
+    assert in_a_minute is not None
+    assert timedelta(seconds=50) < in_a_minute <= timedelta(minutes=1)
+    assert asked_for(write(now - timedelta(days=1))) == timedelta(0)
+    assert asked_for(write(now + timedelta(days=400))) == LONGEST_WAIT
+
+
+@pytest.mark.parametrize(
+    "said", ["", "soon", "inf", "-inf", "nan", "Mon, 99 Foo 2026", "Fri, 31 Dec 99999 23:59:59 GMT"]
+)
+def test_what_says_no_time_asks_for_nothing(said: str) -> None:
+    assert asked_for(said) is None

@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django_q.tasks import async_task
@@ -92,6 +92,17 @@ class Call:
 
     def make(self) -> Result:
         """Call through the one door; failures are results, too."""
+        clock = time.monotonic()
+        try:
+            return self._made(clock)
+        except MarketplaceError as error:
+            return _failed(str(error), clock)
+        except Exception as error:
+            # A seller's address can be odd in ways no library foresaw; its own row must say so.
+            logger.exception("a webhook could not be called")
+            return _failed(type(error).__name__, clock)
+
+    def _made(self, clock: float) -> Result:
         parts = urlsplit(self.url)
         base = f"{parts.scheme}://{parts.netloc}"
         client = ApiClient(
@@ -101,21 +112,20 @@ class Call:
             deadline=DEADLINE,
             allow_private=settings.HUB_ALLOW_PRIVATE_ADDRESSES,
         )
-        clock = time.monotonic()
-        try:
-            answer = client.send("POST", self.url[len(base) :], content=self.body)
-        except MarketplaceError as error:
-            return Result(0, "", str(error)[:500], int((time.monotonic() - clock) * 1000))
-        except Exception as error:
-            # A seller's address can be odd in ways no library foresaw; its own row must say so.
-            logger.exception("a webhook could not be called")
-            return Result(0, "", type(error).__name__, int((time.monotonic() - clock) * 1000))
+        answer = client.send("POST", self.url[len(base) :], content=self.body)
         text = answer.body[: TRIMMED_ANSWER * 4].decode("utf-8", "replace").replace("\x00", "")
         for secret in self.secrets:
             text = text.replace(secret, "***")
-        took = int((time.monotonic() - clock) * 1000)
         asked = retry_after(answer.headers) if answer.status in (429, 503) else None
-        return Result(answer.status, text[:TRIMMED_ANSWER], "", took, asked or timedelta())
+        return Result(answer.status, text[:TRIMMED_ANSWER], "", _since(clock), asked or timedelta())
+
+
+def _failed(why: str, clock: float) -> Result:
+    return Result(0, "", why.replace("\x00", "")[:500], _since(clock))
+
+
+def _since(clock: float) -> int:
+    return int((time.monotonic() - clock) * 1000)
 
 
 def signature(secrets: Sequence[str], at: int, body: bytes) -> str:
@@ -150,6 +160,7 @@ def run(ids: Sequence[int]) -> int:
     if not leased:
         return 0
     clock, made = time.monotonic(), 0
+    # What goes wrong with one call is written down for that call: the others are other sellers'.
     flights: dict[Future[Result], tuple[Subscription, Delivery]] = {}
 
     with ThreadPoolExecutor(max_workers=len(leased), thread_name_prefix="webhook") as pool:
@@ -163,7 +174,11 @@ def run(ids: Sequence[int]) -> int:
             try:
                 call = _prepare(subscription, delivery)
             except SealBroken as error:
-                record(subscription, delivery, Result(0, "", str(error), 0), token)
+                record(subscription, delivery, _failed(str(error), time.monotonic()), token)
+                return
+            except Exception as error:
+                logger.exception("webhook %s: a call could not be written", subscription.pk)
+                record(subscription, delivery, _failed(type(error).__name__, time.monotonic()), token)
                 return
             flights[pool.submit(call.make)] = (subscription, delivery)
 
@@ -174,7 +189,13 @@ def run(ids: Sequence[int]) -> int:
             for flight in landed:
                 subscription, delivery = flights.pop(flight)
                 made += 1
-                if record(subscription, delivery, flight.result(), token):
+                try:
+                    goes_on = record(subscription, delivery, flight.result(), token)
+                except DatabaseError:
+                    # Nothing is known of it then: its lease runs out, and the call is made again.
+                    logger.exception("webhook %s: an answer could not be written down", subscription.pk)
+                    continue
+                if goes_on:
                     start(subscription)
     return made
 
@@ -235,7 +256,7 @@ def record(subscription: Subscription, delivery: Delivery, result: Result, token
                 Subscription.objects.filter(pk=row.pk).update(failures=0, failing_since=since)
             return True
         failures = min(row.failures + 1, 30_000)
-        pause = max(pause_after(failures), min(result.retry_after, LONGEST_PAUSE))
+        pause = max(pause_after(failures), result.retry_after)
         run_at = _next_try(delivery, now, pause)
         _rest(row, run_at, failures=failures, failing_since=row.failing_since or now)
         return False

@@ -178,6 +178,58 @@ def test_an_erp_that_asks_for_a_pause_gets_it(
     assert turn() == 1
 
 
+@pytest.mark.parametrize("said", ["inf", "1e300", "4102444800"])
+def test_an_erp_that_asks_for_an_eternity_is_called_again_within_the_hour(
+    ana: Seller, hook: Subscription, erp: Receiver, clock: Clock, said: str
+) -> None:
+    tell(ana, "A")
+    erp.statuses, erp.headers = [429], {"Retry-After": said}
+    assert turn() == 1
+    assert Delivery.objects.get().status == 429
+    clock.at += timedelta(hours=1)
+    assert turn() == 1
+    assert Delivery.objects.get().state == "delivered"
+
+
+@pytest.mark.parametrize("address", ["http://[::1/hub", "http://[v1.x]/hub", "https://erp.example:port/hub"])
+def test_an_address_no_library_can_take_apart_fails_alone(
+    ana: Seller, hook: Subscription, erp: Receiver, address: str
+) -> None:
+    odd, _secret = services.subscribe(make.make_seller("Bia"), url=erp.url, events=EVERYTHING)
+    Subscription.objects.filter(pk=odd.pk).update(url=address)
+    tell(odd.seller, "ODD")
+    tell(ana, "A")
+    erp.before_answer = lambda: time.sleep(0.2)
+
+    assert turn() == 2
+
+    assert Delivery.objects.get(subscription=hook).state == "delivered"
+    failed = Delivery.objects.get(subscription=odd)
+    assert (failed.state, failed.attempts, failed.status) == ("waiting", 1, None)
+    assert failed.error
+    odd.refresh_from_db()
+    assert (odd.failures, odd.lease_until) == (1, None)
+
+
+def test_an_answer_that_cannot_be_written_down_costs_the_others_nothing(
+    ana: Seller, hook: Subscription, erp: Receiver
+) -> None:
+    odd, _secret = services.subscribe(make.make_seller("Bia"), url=erp.url, events=EVERYTHING)
+    tell(odd.seller, "ODD")
+    tell(ana, "A", "B")
+    with database.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(
+            "ALTER TABLE marketplaces_delivery ADD CONSTRAINT unwritable"
+            f" CHECK (subscription_id <> {odd.pk} OR attempts = 0)"
+        )
+
+    assert turn() == 3
+
+    assert {one.state for one in Delivery.objects.filter(subscription=hook)} == {"delivered"}
+    assert Delivery.objects.get(subscription=odd).state == "waiting", "it is called again after its lease"
+
+
 def test_a_call_the_erp_fails_at_holds_up_the_others_for_three_tries_only(
     ana: Seller, hook: Subscription, erp: Receiver, clock: Clock
 ) -> None:

@@ -47,6 +47,7 @@ USER_AGENT = "hub/1.0"
 MASK = "***"
 SHORTEST_SECRET = 6
 """Of what a header carries: anything shorter may stand in any text."""
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _SECRET_HEADER = re.compile(r"secret|token|password|senha|api[-_]?key|authorization|cookie", re.IGNORECASE)
 
 
@@ -271,7 +272,8 @@ class ApiClient:
                 parts.append(part)
             announced = response.headers.get("Content-Length", "")
             encoded = "Content-Encoding" in response.headers
-            if method != "HEAD" and announced.isdigit() and not encoded and int(announced) != size:
+            is_told = method != "HEAD" and not encoded and _LENGTH.fullmatch(announced)
+            if is_told and int(announced) != size:
                 raise Unavailable(f"{method}: the answer was cut short")
             return Answer(response.status_code, response.headers, b"".join(parts))
 

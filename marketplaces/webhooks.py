@@ -27,8 +27,10 @@ LANE_OF_HINT = {"orders": Lane.Kind.ORDERS, "listings": Lane.Kind.OBSERVE}
 @require_POST
 def receive(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
     """Take a hint for one connection: 200 quickly, 401 for a wrong signature, 404 for nobody's address."""
-    length = request.headers.get("Content-Length", "0")
-    if not length.isdigit() or int(length) > MAX_BODY:
+    length = request.headers.get("Content-Length") or "0"
+    if not (length.isascii() and length.isdecimal()):
+        return _answer(400, _("The call cannot be understood."))
+    if len(length) > len(str(MAX_BODY)) or int(length) > MAX_BODY:
         return _answer(413, _("The body is too large."))
     body = request.read(MAX_BODY + 1)
     if len(body) > MAX_BODY:

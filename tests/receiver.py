@@ -74,9 +74,9 @@ def listening(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
                 status = receiver.refusal
             receiver.before_answer()
             self.send_response(status)
-            for name, value in receiver.headers.items():
+            length = {"Content-Length": str(len(receiver.answer))}
+            for name, value in {**length, **receiver.headers}.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(receiver.answer)))
             self.end_headers()
             self.wfile.write(receiver.answer)
 

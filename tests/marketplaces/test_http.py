@@ -143,6 +143,15 @@ def test_tls_keeps_to_the_name_though_the_address_was_chosen_before(
     assert [one.headers["Host"] for one in receiver.heard] == [f"erp.example:{port}"]
 
 
+@pytest.mark.parametrize("length", ["²", "x", "9" * 5000], ids=len)
+def test_an_answer_whose_length_is_no_number_is_taken_as_it_came(receiver: Receiver, length: str) -> None:
+    receiver.headers = {"Content-Length": length}
+
+    answer = ApiClient(receiver.url, {}, allow_private=True).send("POST", "", content=b"{}")
+
+    assert answer.body == b"ok"
+
+
 # --- how long somebody asks to be left alone ---------------------------------------------------
 
 

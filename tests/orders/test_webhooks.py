@@ -100,6 +100,14 @@ def test_a_paused_connection_answers_so_that_the_marketplace_goes_on_calling(sho
     assert ring(shop).status_code == 200
 
 
+@pytest.mark.parametrize("length", ["²", "x", "-1", "9" * 5000], ids=len)
+def test_a_length_that_is_no_number_is_refused(shop: Shop, length: str) -> None:
+    answer = Client().post(
+        f"/hooks/{shop.connection.public_id}", b"{}", content_type="application/json", CONTENT_LENGTH=length
+    )
+    assert answer.status_code in (400, 413)
+
+
 def test_only_post_rings(shop: Shop) -> None:
     assert Client().get(f"/hooks/{shop.connection.public_id}").status_code == 405
 

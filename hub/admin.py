@@ -24,6 +24,7 @@ from unfold.widgets import UnfoldAdminEmailInputWidget
 from hub import account_pages, api_log_pages, own_account, people  # noqa: F401  (the pages register themselves)
 from hub.homologation import pages  # noqa: F401  (as above)
 from hub.models import ApiKey, Membership, Seller, User
+from hub.row_number import row_number
 from hub.staff import ReadOnlyStaffAdmin, StaffAdmin
 
 
@@ -126,7 +127,7 @@ def _change_keys(request: HttpRequest, seller: Seller) -> dict[str, Any]:
         key, secret = ApiKey.issue(seller, name, by=request.user)  # type: ignore[arg-type]
         return {"key": key, "secret": secret}
     wanted = request.POST.get("rotate") or request.POST.get("revoke") or ""
-    old = seller.api_keys.filter(revoked_at__isnull=True, pk=wanted if wanted.isdecimal() else 0).first()
+    old = seller.api_keys.filter(revoked_at__isnull=True, pk=row_number(wanted)).first()
     if old is None:
         raise Http404
     if "revoke" in request.POST:

@@ -32,6 +32,7 @@ from unfold.sites import UnfoldAdminSite
 from hub import signin, start_page, tenancy
 from hub.counting import CappedPaginator
 from hub.models import Seller
+from hub.row_number import row_number
 from hub.tenancy import Right
 from hub.ticks import TickedByNumber
 
@@ -158,8 +159,7 @@ class SellerSite(UnfoldAdminSite):
 
     def switch(self, request: HttpRequest) -> HttpResponse:
         """Work for another of the person's sellers from now on."""
-        wanted = request.POST.get("seller", "")
-        if not wanted.isdecimal() or not tenancy.choose(request, int(wanted)):
+        if not tenancy.choose(request, row_number(request.POST.get("seller", ""))):
             messages.error(request, _("You do not work for this seller."))
         return HttpResponseRedirect(reverse("portal:index"))
 

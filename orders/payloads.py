@@ -255,6 +255,8 @@ def moment(name: str, said: Any, midnight: Any = None) -> datetime | None:
 def _brazilian_day(text: str) -> date | None:
     day, _slash, rest = text.partition("/")
     month, _slash, year = rest.partition("/")
-    if not (day.isdecimal() and month.isdecimal() and year.isdecimal() and len(year) == 4):
+    if not (day + month + year).isdecimal() or not 1 <= len(day) <= 2 or not 1 <= len(month) <= 2:
+        return None
+    if len(year) != 4:
         return None
     return date(int(year), int(month), int(day))

@@ -23,6 +23,7 @@ from hub.api.schema import errors, nothing
 from hub.api.shapes import MAYBE, MOMENT, NEXT, TEXT, WALK, Schema, json_body, many, named, taken, told, word
 from hub.api.views import SellerView, done
 from hub.refusals import Incomplete, Refusal, Unknown, required_fields
+from hub.row_number import row_number
 from marketplaces.api.views import WalkedView, one_of
 from orders.models import Question
 from orders.wire import moment
@@ -133,8 +134,7 @@ def _words(name: str, said: Any) -> str:
 
 
 def _find(seller_id: int, number: str) -> Question:
-    digits = number if number.isascii() and number.isdigit() and len(number) < 18 else "0"
-    found = Question.objects.filter(seller_id=seller_id, pk=int(digits)).first()
+    found = Question.objects.filter(seller_id=seller_id, pk=row_number(number)).first()
     if found is None:
         raise Unknown(_("There is no question with the id %(number)s.") % {"number": number})
     return found

@@ -14,8 +14,9 @@ from django.views.decorators.http import require_GET, require_POST
 from hub import tenancy
 from hub.counting import CAP, capped
 from hub.portal import portal_site
+from hub.row_number import row_number
 from marketplaces import drift, services, showing
-from marketplaces.admin.pages import account_of, back, is_number, mine, number, to
+from marketplaces.admin.pages import account_of, back, mine, number, to
 from marketplaces.admin.products import for_people
 from marketplaces.contract import Facet
 from marketplaces.desired import Wanted, wanted
@@ -130,7 +131,7 @@ def heal(request: HttpRequest) -> HttpResponse:
     ids: list[int] | None = None
     facets = [Facet.PRICE.value, Facet.STOCK.value]
     if one := request.POST.get("listing", ""):
-        listing = mine(Listing.objects.all(), request, int(one) if is_number(one) else 0)
+        listing = mine(Listing.objects.all(), request, row_number(one))
         ids, facets = [listing.pk], [facet for facet in facets if facet == request.POST.get("facet")]
     healed = 0
     accounts = Connection.objects.filter(seller_id=seller.pk).select_related("marketplace")

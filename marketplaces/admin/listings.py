@@ -17,6 +17,7 @@ from catalog.models import Variation
 from hub import tenancy
 from hub.counting import CAP, capped
 from hub.portal import ScopedRelatedFilter, SellerAdmin, portal_site
+from hub.row_number import row_number
 from marketplaces import causes, held, hints, price_rules, showing
 from marketplaces.admin import holds, sending
 from marketplaces.admin.pages import RowPage
@@ -129,9 +130,8 @@ class ListingAdmin(RowPage, SellerAdmin):
 
     def _tabs(self, request: HttpRequest) -> list[dict[str, Any]]:
         rows = Listing.objects.filter(seller_id=tenancy.actor(request).seller.pk)
-        account = request.GET.get("connection__id__exact", "")
-        if account.isdecimal() and len(account) < 18:
-            rows = rows.filter(connection=int(account))
+        if account := row_number(request.GET.get("connection__id__exact", "")):
+            rows = rows.filter(connection=account)
         chosen = request.GET.get("state__exact", "")
         kept = request.GET.copy()
         for name in list(kept):

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from catalog.models import Category
 from hub import tenancy
 from hub.portal import portal_site
+from hub.row_number import row_number
 from marketplaces import mapping
 from marketplaces.admin.pages import back, mine, number
 from marketplaces.contract import MarketplaceError, TaxonomySource
@@ -90,15 +91,8 @@ def set_category(request: HttpRequest, pk: int, category: int) -> HttpResponse:
     connection = _connection(request, pk)
     row = mine(Category.objects.all(), request, category)
     chosen = request.POST.get("remote", "")
-    if chosen and not chosen.isdecimal():
-        raise Http404
-    remote = (
-        RemoteCategory.objects.filter(
-            pk=int(chosen), marketplace=connection.marketplace_id, is_leaf=True
-        ).first()
-        if chosen and len(chosen) < 18
-        else None
-    )
+    leaves = RemoteCategory.objects.filter(marketplace=connection.marketplace_id, is_leaf=True)
+    remote = leaves.filter(pk=row_number(chosen)).first() if chosen else None
     if chosen and remote is None:
         raise Http404
     mapping.map_categories(connection, {row.pk: remote.pk if remote else None})

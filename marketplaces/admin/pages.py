@@ -13,6 +13,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from hub import tenancy
 from hub.models import Seller
 from hub.panels import Panel, PanelPage
+from hub.row_number import row_number
 from marketplaces.models import Connection
 
 Row = TypeVar("Row", bound=models.Model)
@@ -48,14 +49,9 @@ def number(request: HttpRequest, name: str, least: int = 1) -> int:
 def account_of(request: HttpRequest, seller: Seller) -> Connection | None:
     """Return the seller's account a page is asked about (`on`), None for all of them."""
     given = request.GET.get("on") or request.POST.get("on") or ""
-    if not is_number(given):
+    if not given:
         return None
-    return Connection.objects.filter(seller_id=seller.pk, pk=int(given)).first()
-
-
-def is_number(text: str) -> bool:
-    """Tell whether a text is the number of a row."""
-    return text.isascii() and text.isdecimal() and len(text) < 18
+    return Connection.objects.filter(seller_id=seller.pk, pk=row_number(given)).first()
 
 
 class RowPage(PanelPage):

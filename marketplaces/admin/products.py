@@ -20,6 +20,7 @@ from catalog.models import Product, Variation
 from hub import tenancy
 from hub.panels import Panel, panel
 from hub.portal import portal_site
+from hub.row_number import row_number
 from marketplaces import held, hints, services, showing, stock
 from marketplaces.admin import sending
 from marketplaces.admin.pages import back, mine
@@ -89,8 +90,8 @@ def _listings(request: HttpRequest) -> QuerySet[Listing]:
     listings = Listing.objects.filter(
         seller_id=tenancy.actor(request).seller.pk, variation__product=OuterRef("pk")
     )
-    account = request.GET.get(ACCOUNT, "")
-    return listings.filter(connection=int(account)) if account.isdecimal() and len(account) < 18 else listings
+    account = row_number(request.GET.get(ACCOUNT, ""))
+    return listings.filter(connection=account) if account else listings
 
 
 class ListedProductAdmin(ProductAdmin):

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from catalog import values
 from hub.refusals import Incomplete, Refusal, Unknown, required_fields
+from hub.row_number import row_number
 from orders.freight.models import LAST_ZIP, FreightRate
 from orders.freight.quotes import MOST_DAYS
 
@@ -63,8 +64,7 @@ def change(rate: FreightRate, said: Mapping[str, Any]) -> None:
 
 def find(seller_id: int, number: str) -> FreightRate:
     """Return a line; raises Unknown."""
-    digits = number if number.isascii() and number.isdigit() and len(number) < 18 else "0"
-    found = FreightRate.objects.filter(seller_id=seller_id, pk=int(digits)).first()
+    found = FreightRate.objects.filter(seller_id=seller_id, pk=row_number(number)).first()
     if found is None:
         raise Unknown(_("There is no freight rate with the id %(number)s.") % {"number": number})
     return found

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from hub.models import Seller
 from hub.refusals import Refusal, Unknown
+from hub.row_number import row_number
 from orders import flow
 from orders.models import Order, OrderEvent, OrderQuerySet
 from orders.shipping.models import Plp, PlpOrder
@@ -132,8 +133,7 @@ def request_pickup(seller: Seller, codes: Sequence[str]) -> None:
 
 def find(seller_id: int, number: str) -> Plp:
     """Return a list by its number; raises Unknown."""
-    digits = number if number.isascii() and number.isdigit() and len(number) < 18 else "0"
-    found = Plp.objects.filter(seller_id=seller_id, pk=int(digits)).first()
+    found = Plp.objects.filter(seller_id=seller_id, pk=row_number(number)).first()
     if found is None:
         raise Unknown(_("There is no PLP with the number %(number)s.") % {"number": number})
     return found

@@ -228,6 +228,7 @@ def test_a_custom_status_moves_the_order_as_its_type_says(erp: APIClient, order:
         ("/delivery", {}, 422, "APPROVED"),
         ("/delivery", {"delivered_date": "31/02/2026"}, 422, "delivered_date"),
         ("/delivery", {"delivered_date": "31/12/2999"}, 422, "delivered_date"),
+        ("/delivery", {"delivered_date": f"{'9' * 30}/01/2026"}, 422, "delivered_date"),
         ("/shipment_exception", {}, 422, "APPROVED"),
         ("/cancel", {"status": "order_shipped"}, 422, "SHIPPED"),
         ("/cancel", [1], 400, ""),

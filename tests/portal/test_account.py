@@ -179,6 +179,15 @@ def test_staff_opens_an_account_and_its_first_key(staff: Client) -> None:
     assert ApiKey.find(secret.group(1)) is None
 
 
+@pytest.mark.parametrize("nonsense", ["", "x", "²", "9" * 40, "9" * 5000], ids=len)
+def test_what_can_be_no_key_is_not_found(staff: Client, shop: Seller, nonsense: str) -> None:
+    _key, secret = make.make_api_key(shop)
+    for what in ("rotate", "revoke"):
+        answer = staff.post(f"/admin/hub/seller/{shop.pk}/api_keys/", {what: nonsense})
+        assert answer.status_code == 404
+    assert ApiKey.find(secret) is not None
+
+
 def test_staff_makes_a_password_link(staff: Client, owner: User) -> None:
     address = f"/admin/hub/user/{owner.pk}/password_link/"
     assert "/password/" not in page(staff, address)

@@ -73,7 +73,7 @@ def test_saving_works_without_scripts_and_can_be_undone(otto: Client, stall: Sho
     assert not CategoryMap.objects.filter(category=televisions).exists()
 
 
-@pytest.mark.parametrize("remote", ["x", "-1", "999999999", "9" * 40])
+@pytest.mark.parametrize("remote", ["x", "-1", "²", "999999999", "9" * 40, "9" * 5000], ids=len)
 def test_a_category_the_marketplace_does_not_have_is_refused(
     otto: Client, stall: Shop, televisions: int, remote: str
 ) -> None:

@@ -127,5 +127,5 @@ def test_a_person_changes_their_own_password(ana: Client, anonymous: Client, own
 def test_a_stranger_may_not_choose_a_seller(stranger: Client, shop: Seller) -> None:
     stranger.post(reverse("portal:switch_seller"), {"seller": shop.pk})
     assert shop.name not in stranger.get("/portal/").content.decode()
-    for nonsense in ("", "x", "-1", "9" * 40):
+    for nonsense in ("", "x", "-1", "²", "9" * 40, "9" * 5000):
         assert stranger.post(reverse("portal:switch_seller"), {"seller": nonsense}).status_code == 302

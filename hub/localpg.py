@@ -44,6 +44,9 @@ SERVER_CONF = {
     # After an ERP's first push of a whole catalogue the planner must soon know how big it is: a minute of
     # plans for empty tables made the mapping page take 16 s instead of 0.1 s.
     "autovacuum_naptime": "5s",
+    # Rows and statements are customers' data; what broke is told without them.
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
 }
 # A crash recovery may take long; pg_ctl's own default of 60 s would report a healthy server as failed.
 START_SECONDS = 120

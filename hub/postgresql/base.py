@@ -1,4 +1,4 @@
-"""The database connection of web and workers: found broken before it is used, at no price.
+"""The database connection of web and workers: found broken before it is used, and its errors keep secrets.
 
 Django asks `SELECT 1` before the first statement of every call, a third round trip where setting a quantity
 takes two. A server that restarts or ends a connection says so on its socket; a look there costs microseconds.
@@ -11,15 +11,40 @@ import time
 from typing import Any
 
 from django.db.backends.postgresql import base
+from django.db.utils import DatabaseErrorWrapper
+from django.utils.functional import cached_property
 
+ABOUT_VALUES = (base.Database.IntegrityError, base.Database.DataError)
 QUIET_SECONDS = 5.0
 """After so long without a look the server is asked: a network forgets quiet connections and tells nobody."""
+
+
+class Discreet(DatabaseErrorWrapper):
+    """Errors of the database as Django's, without the row they are about.
+
+    PostgreSQL quotes it whole (`Failing row contains (...)`), which in an order's is the buyer's name, number
+    and address, and an error ends up in logs and on pages. What broke which rule is still told.
+    """
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if isinstance(error, ABOUT_VALUES) and error.sqlstate:
+            said = error.diag.message_primary or ""
+            # Of a value that cannot be read the sentence quotes the value itself.
+            if isinstance(error, base.Database.DataError) and '"' in said:
+                said = type(error).__name__
+            error.args = (f"{said} ({error.sqlstate})",)
+        super().__exit__(kind, error, trace)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """One connection to PostgreSQL."""
 
     _looked_at = 0.0
+
+    @cached_property
+    def wrap_database_errors(self) -> Discreet:
+        """What every statement runs inside of."""
+        return Discreet(self)
 
     def is_usable(self) -> bool:
         """Whether the next statement will reach a server."""

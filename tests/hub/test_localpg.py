@@ -184,6 +184,17 @@ def test_a_crash_of_the_machine_may_not_lose_commits(root: Path, monkeypatch: py
     ]
 
 
+def test_the_servers_own_log_tells_of_an_error_but_not_whose_row_it_was(root: Path) -> None:
+    query(root, "create table buyer (name text check (name <> 'Maria Souza'))")
+
+    with pytest.raises(psycopg.errors.CheckViolation):
+        query(root, "insert into buyer values ('Maria Souza')")
+
+    said = (root / "18" / "server.log").read_text()
+    assert "buyer_name_check" in said
+    assert "Maria Souza" not in said
+
+
 def test_tests_may_trade_safety_for_speed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HUB_PG_CONF", "fsync=off, work_mem=8MB")
     assert query(root, "select current_setting('fsync'), current_setting('work_mem')") == [("off", "8MB")]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
 import pytest
+from django.db import DataError, IntegrityError
 from django.db import connection as known
 
 from hub.postgresql import base
@@ -74,3 +76,30 @@ def test_after_a_quiet_time_the_server_is_asked(line: Any) -> None:
         assert line.is_usable()
 
     assert statements_of(line) == "SELECT 1"
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("INSERT INTO buyer VALUES (1, 'Maria Souza')", "buyer_name_check"),
+        ("INSERT INTO buyer VALUES (2, NULL), (3, 'Maria S'), (3, 'Maria S')", "buyer_pkey"),
+        ("SELECT 'Maria Souza'::date", "22007"),
+        ("SELECT 'Maria Souza'::jsonb", "22P02"),
+        ("SELECT '99999999999'::int", "22003"),
+    ],
+)
+def test_an_error_names_the_rule_that_was_broken_and_never_the_row(
+    line: Any, statement: str, told: str
+) -> None:
+    with line.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMP TABLE buyer (id int PRIMARY KEY, name text CHECK (name <> 'Maria Souza'))"
+        )
+
+    with pytest.raises((IntegrityError, DataError)) as caught, line.cursor() as cursor:
+        cursor.execute(statement)
+
+    trace = "".join(traceback.format_exception(caught.value))
+    assert told in str(caught.value)
+    assert not any(word in trace for word in ("Maria", "99999999999", "DETAIL"))
+    assert caught.value.__cause__.sqlstate in str(caught.value)

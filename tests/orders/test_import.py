@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection as database
 from django.db import connections
 
 from hub.models import Seller
@@ -285,3 +286,27 @@ def test_imports_steps_and_acknowledgements_at_once_do_not_lock_each_other_out()
     _together([import_again, import_again, invoice, drain, drain])
     assert set(Order.objects.values_list("status_type", flat=True)) == {"INVOICED"}
     assert Notice.objects.filter(action="invoice").count() == 15
+
+
+def test_an_order_the_database_refuses_leaves_nothing_of_its_buyer_in_the_log(
+    connection: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    with database.cursor() as cursor:
+        cursor.execute("ALTER TABLE orders_order ADD CONSTRAINT order_is_sound CHECK (total <> 13)")
+
+    order = remote_order("ODD", total=Decimal(13))
+
+    intake.take_page(connection, [order, remote_order("SOUND")])
+
+    assert set(Order.objects.values_list("remote_id", "customer_name")) == {
+        ("SOUND", "Bia Lima"),
+        ("ODD", ""),
+    }
+    assert "order_is_sound" in caplog.text
+    for personal in (
+        order.customer.name,
+        order.customer.vat_number,
+        order.shipping_address.full_name,
+        "Failing row",
+    ):
+        assert personal not in caplog.text

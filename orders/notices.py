@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db.models import F, QuerySet
 from django.utils.dateparse import parse_datetime
 
 from marketplaces import engine
@@ -12,16 +13,27 @@ from marketplaces.contract import FulfilmentSink, InvoiceNote, ShipmentNote
 from marketplaces.models import Lane
 from orders.models import Invoice, Notice, Order, Shipment
 
+_NAMES = ("key", "code", "delivery_id")
+"""What says which invoice, or which parcel of which delivery, a payload is about."""
+
+
+def heard(order: Order, action: Notice.Action) -> QuerySet[Notice]:
+    """Return what the marketplace has heard of an order, or will hear, in that order; not what it refused."""
+    told = order.notices.filter(action=action).exclude(state=Notice.State.REFUSED)
+    return told.order_by(F("told_at").asc(nulls_last=True), "pk")
+
 
 def make(order: Order, action: Notice.Action, payload: dict[str, Any]) -> None:
     """Note down what to tell, in the caller's transaction; nothing for a test account's own order.
 
-    The same words are told once. After a refusal the seller may have them told again.
+    What the marketplace heard last of the same thing is not said again. After a refusal the seller may
+    have it told once more.
     """
     if order.connection_id is None:
         return
-    same = Notice.objects.filter(order=order, action=action, payload=payload)
-    if same.exclude(state=Notice.State.REFUSED).exists():
+    about = {f"payload__{name}": payload[name] for name in _NAMES if name in payload}
+    last = heard(order, action).filter(**about).last()
+    if last is not None and last.payload == payload:
         return
     Notice.objects.create(order=order, connection_id=order.connection_id, action=action, payload=payload)
     engine.nudge(order.connection_id, Lane.Kind.FULFILMENT.value)

@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from hub.models import Seller
 from hub.refusals import Refusal, Unknown
 from marketplaces.contract import Delivery, RemoteItem
 from marketplaces.models import Connection, Lane
-from orders import services, statuses
+from orders import repeats, services, statuses
 from orders.models import Invoice, Notice, Order, Status
 from tests.orders import make
 from tests.orders.make import PLACED, invoice_note, remote_order, shipment_note
@@ -124,6 +125,62 @@ def test_corrected_tracking_is_told_again(ana: Seller, order: Order) -> None:
     assert [payload["tracking_code"] for action, payload in told(order) if action == "shipment"] == [
         "BR123",
         "BR999",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ({"tracking_code": "BR123"}, {"tracking_code": "BR999"}),
+        ({"url": ""}, {"url": "https://rastreio.example/outro"}),
+        ({"carrier": "Correios"}, {"carrier": "Jadlog"}),
+        ({"items": (("S1", 1),)}, {"items": (("S1", 2),)}),
+    ],
+)
+@pytest.mark.parametrize("state", ["waiting", "done"])
+def test_a_correction_that_is_taken_back_is_told_as_well(
+    ana: Seller, order: Order, first: dict[str, Any], then: dict[str, Any], state: str
+) -> None:
+    services.invoice(ana, order.code, invoice=invoice_note())
+    for change in (first, then, then, first, first):
+        services.ship(ana, order.code, shipment=shipment_note(**change))
+        Notice.objects.filter(state="waiting").update(
+            state=state, told_at=timezone.now() if state == "done" else None
+        )
+    ((name, value),), ((_name, other),) = first.items(), then.items()
+    if name == "items":
+        value, other = ([{"sku": sku, "qty": qty} for sku, qty in items] for items in (value, other))
+    assert [payload[name] for action, payload in told(order) if action == "shipment"] == [value, other, value]
+    assert getattr(order.shipments.get(), name) == value
+
+
+def test_a_correction_is_told_whatever_another_parcel_was_told_meanwhile(ana: Seller, order: Order) -> None:
+    services.invoice(ana, order.code, invoice=invoice_note())
+    for code, tracking in (("1", "A"), ("2", "B"), ("1", "A"), ("2", "C"), ("1", "A"), ("2", "B")):
+        note = shipment_note(code=code, tracking_code=tracking, items=(("S1", 1),))
+        services.ship(ana, order.code, shipment=note)
+    parcels = [payload for action, payload in told(order) if action == "shipment"]
+    assert [(one["code"], one["tracking_code"]) for one in parcels] == [
+        ("1", "A"),
+        ("2", "B"),
+        ("2", "C"),
+        ("2", "B"),
+    ]
+
+
+def test_what_is_told_again_by_hand_counts_as_told_last(ana: Seller, order: Order) -> None:
+    services.invoice(ana, order.code, invoice=invoice_note())
+    services.ship(ana, order.code, shipment=shipment_note(tracking_code="OLD"))
+    refused = Notice.objects.get(action="shipment")
+    Notice.objects.filter(pk=refused.pk).update(state="refused")
+    services.ship(ana, order.code, shipment=shipment_note(tracking_code="NEW"))
+    Notice.objects.filter(state="waiting").update(state="done", told_at=timezone.now())
+    repeats.tell_again(ana, refused.pk)
+    services.ship(ana, order.code, shipment=shipment_note(tracking_code="NEW"))
+    assert [payload["tracking_code"] for action, payload in told(order) if action == "shipment"] == [
+        "OLD",
+        "NEW",
+        "NEW",
     ]
 
 

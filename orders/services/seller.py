@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -20,7 +19,7 @@ from hub.models import Seller
 from hub.refusals import Refusal, Unknown
 from hub.transactions import begin_again
 from marketplaces.contract import InvoiceNote, ShipmentNote
-from orders import flow, news, nfe, notices, queue, statuses
+from orders import flow, news, nfe, notices, parcels, queue, statuses
 from orders.errors import ForTestAccounts
 from orders.models import Invoice, Notice, Order, OrderEvent, Shipment, Status
 from orders.services.incoming import stamp
@@ -129,7 +128,7 @@ def ship(
             if order.shipments.exists():
                 return order
             row = Shipment(order=order, code=order.remote_id, shipped_at=order.shipped_at or timezone.now())
-        for delivery_id, items in _parcels(order, row):
+        for delivery_id, items in parcels.share(order, row):
             notices.make(order, Notice.Action.SHIPMENT, notices.of_shipment(row, delivery_id, items))
     return order
 
@@ -182,28 +181,6 @@ def _check_items(order: Order, note: ShipmentNote) -> None:
                 _("The parcel has %(sent)s units of %(sku)s; the order has %(bought)s.")
                 % {"sent": quantity, "sku": sku, "bought": bought[sku]}
             )
-
-
-def _parcels(order: Order, row: Shipment) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Share a parcel among the marketplace's deliveries: each delivery concerned, with its items."""
-    ids = [one["remote_id"] for one in order.deliveries]
-    if len(ids) < 2:
-        return [(ids[0] if ids else "", row.items)]
-    if not row.items:
-        told = Notice.objects.filter(order=order, action=Notice.Action.SHIPMENT).exclude(
-            state=Notice.State.REFUSED
-        )
-        other = {
-            one["delivery_id"] for one in told.values_list("payload", flat=True) if one["code"] != row.code
-        }
-        return [(one, []) for one in ids if one not in other] or [(one, []) for one in ids]
-    shares: dict[str, list[dict[str, Any]]] = {}
-    sold = list(order.items.all())
-    for item in row.items:
-        homes = {one.delivery_id for one in sold if item["sku"] in (one.sku, one.product_sku)}
-        for home in sorted(homes):
-            shares.setdefault(home, []).append(item)
-    return list(shares.items())
 
 
 def deliver(

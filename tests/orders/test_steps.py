@@ -225,6 +225,107 @@ def test_a_parcel_without_items_is_everything_not_sent_yet(ana: Seller, connecti
     assert [(one["code"], one["delivery_id"]) for one in parcels] == [("1", "D2"), ("2", "D1")]
 
 
+def one_sku_in_two_deliveries(connection: Connection, first: int = 1, second: int = 1) -> Order:
+    (line,) = remote_order().items
+    remote = remote_order(
+        "P2",
+        "APPROVED",
+        items=(replace(line, quantity=first), replace(line, quantity=second, delivery_id="D2")),
+        deliveries=(Delivery("D1"), Delivery("D2")),
+    )
+    return services.import_order(connection, remote).order
+
+
+def sent(order: Order) -> list[tuple[str, str, dict[str, int]]]:
+    """Each parcel a marketplace was told of: its code, its delivery and what is in it."""
+    return [
+        (one["code"], one["delivery_id"], {item["sku"]: item["qty"] for item in one["items"]})
+        for action, one in told(order)
+        if action == "shipment"
+    ]
+
+
+def test_a_parcel_with_one_unit_is_told_to_one_delivery_though_both_hold_the_sku(
+    ana: Seller, connection: Connection
+) -> None:
+    order = one_sku_in_two_deliveries(connection)
+    services.invoice(ana, order.code, invoice=invoice_note())
+    for code in ("1", "1", "2", "2", "1"):
+        services.ship(ana, order.code, shipment=shipment_note(code=code, items=(("S1", 1),)))
+    assert sent(order) == [("1", "D1", {"S1": 1}), ("2", "D2", {"S1": 1})]
+
+
+def test_a_parcel_with_more_units_than_one_delivery_holds_is_shared(
+    ana: Seller, connection: Connection
+) -> None:
+    order = one_sku_in_two_deliveries(connection, 2, 3)
+    services.invoice(ana, order.code, invoice=invoice_note())
+    for code, units in (("1", 1), ("2", 3), ("3", 1)):
+        services.ship(ana, order.code, shipment=shipment_note(code=code, items=(("S1", units),)))
+    assert sent(order) == [
+        ("1", "D1", {"S1": 1}),
+        ("2", "D1", {"S1": 1}),
+        ("2", "D2", {"S1": 2}),
+        ("3", "D2", {"S1": 1}),
+    ]
+
+
+def test_a_corrected_parcel_stays_with_the_delivery_it_was_told_to(
+    ana: Seller, connection: Connection
+) -> None:
+    order = one_sku_in_two_deliveries(connection)
+    services.invoice(ana, order.code, invoice=invoice_note())
+    for code in ("1", "2"):
+        services.ship(ana, order.code, shipment=shipment_note(code=code, items=(("S1", 1),)))
+    Notice.objects.filter(payload__code="1").update(state="refused")
+    corrected = shipment_note(code="2", tracking_code="BR999", items=(("S1", 1),))
+    services.ship(ana, order.code, shipment=corrected)
+    assert sent(order)[2:] == [("2", "D2", {"S1": 1})]
+    services.ship(ana, order.code, shipment=shipment_note(code="1", items=(("S1", 1),)))
+    assert sent(order)[3:] == [("1", "D1", {"S1": 1})]
+
+
+def test_units_sold_as_the_product_are_those_no_other_parcel_has(ana: Seller, connection: Connection) -> None:
+    items = remote_order(skus=("CAMISA-P", "CAMISA-M")).items
+    remote = remote_order(
+        "P2",
+        "APPROVED",
+        items=(items[0], replace(items[1], delivery_id="D2")),
+        deliveries=(Delivery("D1"), Delivery("D2")),
+    )
+    order = services.import_order(connection, remote).order
+    services.invoice(ana, order.code, invoice=invoice_note())
+    services.ship(ana, order.code, shipment=shipment_note(code="1", items=(("CAMISA-P", 2),)))
+    services.ship(ana, order.code, shipment=shipment_note(code="2", items=(("CAMISA", 2),)))
+    assert sent(order) == [("1", "D1", {"CAMISA-P": 2}), ("2", "D2", {"CAMISA": 2})]
+
+
+def test_units_beyond_what_was_bought_are_told_to_one_delivery(ana: Seller, connection: Connection) -> None:
+    order = one_sku_in_two_deliveries(connection)
+    services.invoice(ana, order.code, invoice=invoice_note())
+    services.ship(ana, order.code, shipment=shipment_note(code="1", items=(("S1", 2),)))
+    services.ship(ana, order.code, shipment=shipment_note(code="2", items=(("S1", 2),)))
+    assert sent(order) == [("1", "D1", {"S1": 1}), ("1", "D2", {"S1": 1}), ("2", "D1", {"S1": 2})]
+
+
+def test_what_no_parcel_took_is_left_for_the_parcel_without_items(
+    ana: Seller, connection: Connection
+) -> None:
+    order = one_sku_in_two_deliveries(connection)
+    services.invoice(ana, order.code, invoice=invoice_note())
+    services.ship(ana, order.code, shipment=shipment_note(code="1", items=(("S1", 1),)))
+    services.ship(ana, order.code, shipment=shipment_note(code="2"))
+    services.ship(ana, order.code, shipment=shipment_note(code="3", items=(("S1", 1),)))
+    assert sent(order) == [("1", "D1", {"S1": 1}), ("2", "D2", {}), ("3", "D1", {"S1": 1})]
+
+
+def test_in_one_delivery_a_parcel_is_told_as_the_erp_said_it(ana: Seller, order: Order) -> None:
+    services.invoice(ana, order.code, invoice=invoice_note())
+    for code in ("1", "2"):
+        services.ship(ana, order.code, shipment=shipment_note(code=code, items=(("S1", 2),)))
+    assert sent(order) == [("1", "D1", {"S1": 2}), ("2", "D1", {"S1": 2})]
+
+
 def test_where_the_carrier_reports_the_seller_stops_at_invoiced(ana: Seller, connection: Connection) -> None:
     remote = remote_order("P3", "APPROVED", deliveries=(Delivery("D1", carrier_owns_status=True),))
     order = services.import_order(connection, remote).order

@@ -26,6 +26,7 @@ from orders.services.incoming import stamp
 
 Source = OrderEvent.Source
 URL_LIMIT = 200
+_TIMES = ("approved_at", "shipped_at", "delivered_at", "canceled_at", "updated_at")
 
 
 def accept(seller: Seller, code: str, *, source: Source = Source.ERP) -> Order:
@@ -211,7 +212,8 @@ def cancel(
     """Cancel an order the seller cannot or need not fulfil."""
     with _order(seller, code) as order:
         to = _wanted(seller, status_code, flow.CANCELED)
-        before = {"status_code": order.status_code, "status_type": order.status_type}
+        names = ("status_code", "status_type", "remote_status")
+        before = {name: getattr(order, name) for name in names}
         if order.status_type != flow.CANCELED:
             _move(order, to, source)
             words = {"reason": reason or _("Canceled by the seller"), "before": before}
@@ -222,17 +224,25 @@ def cancel(
 def cancel_refused(order: Order) -> None:
     """Bring an order back to life whose cancellation the marketplace refused, and tell the ERP.
 
-    The caller holds the order's row lock; the order still has to be delivered there.
+    It goes on where it was here, or where the marketplace has brought it meanwhile. The caller holds the
+    order's row lock.
     """
     last = order.notices.filter(action=Notice.Action.CANCEL).order_by("-id").first()
     if last is None or order.status_type != flow.CANCELED or order.remote_status == flow.CANCELED:
         return
     before = last.payload["before"]
     order.status_code, order.status_type = before["status_code"], before["status_type"]
+    # One that could never be read has no status there; its cancellation may be older than `remote_status`.
+    told = order.remote_status or order.status_type
+    after = flow.after_marketplace(order.status_type, told, before.get("remote_status", told))
+    if after != order.status_type:
+        order.status_code, order.status_type = flow.STANDARD_CODE[after], after
     order.canceled_at = None
     order.updated_at = timezone.now()
-    order.save(update_fields=["status_code", "status_type", "canceled_at", "updated_at"])
-    _note(order, Source.MARKETPLACE, _("The cancellation was refused: the order goes on."))
+    stamp(order, order.remote_updated_at or order.updated_at)
+    order.save(update_fields=["status_code", "status_type", *_TIMES])
+    note = _("The cancellation was refused: the order goes on.")
+    _note(order, Source.MARKETPLACE, note, order.status_type)
     queue.put(order.seller_id, [order.pk], order.updated_at)
     news.changed([order])
 
@@ -305,8 +315,7 @@ def _move(order: Order, to: Status, source: Source, *, at: datetime | None = Non
     order.status_code, order.status_type = to.code, to.type
     order.updated_at = timezone.now()
     stamp(order, at or order.updated_at)
-    times = ["approved_at", "shipped_at", "delivered_at", "canceled_at", "updated_at"]
-    order.save(update_fields=["status_code", "status_type", *times])
+    order.save(update_fields=["status_code", "status_type", *_TIMES])
     _note(order, source, status_type=to.type)
     news.changed([order])
     return True

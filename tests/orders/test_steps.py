@@ -13,8 +13,9 @@ from hub.models import Seller
 from hub.refusals import Refusal, Unknown
 from marketplaces.contract import Delivery, RemoteItem
 from marketplaces.models import Connection, Lane
-from orders import repeats, services, statuses
+from orders import flow, repeats, services, statuses
 from orders.models import Invoice, Notice, Order, Status
+from orders.services.seller import cancel_refused
 from tests.orders import make
 from tests.orders.make import PLACED, invoice_note, remote_order, shipment_note
 
@@ -373,6 +374,63 @@ def test_cancelling_is_told_once_with_its_reason(ana: Seller, order: Order) -> N
     order.refresh_from_db()
     assert order.status_type == "CANCELED"
     assert [(action, payload["reason"]) for action, payload in told(order)] == [("cancel", "Sem estoque")]
+
+
+@pytest.mark.parametrize(
+    ("before", "told_before", "told_meanwhile", "after"),
+    [
+        ("APPROVED", "APPROVED", "APPROVED", "APPROVED"),
+        ("APPROVED", "APPROVED", "SHIPPED", "SHIPPED"),
+        ("APPROVED", "APPROVED", "DELIVERED", "DELIVERED"),
+        ("INVOICED", "APPROVED", "APPROVED", "INVOICED"),
+        ("INVOICED", "APPROVED", "SHIPPED", "SHIPPED"),
+        ("SHIPMENT_EXCEPTION", "SHIPMENT_EXCEPTION", "SHIPPED", "SHIPPED"),
+        ("SHIPMENT_EXCEPTION", "SHIPPED", "SHIPPED", "SHIPMENT_EXCEPTION"),
+    ],
+)
+def test_an_order_whose_cancellation_is_refused_goes_on_where_the_marketplace_has_it(
+    ana: Seller, connection: Connection, before: str, told_before: str, told_meanwhile: str, after: str
+) -> None:
+    order = services.import_order(connection, remote_order("P7", told_before)).order
+    if before == "INVOICED":
+        services.invoice(ana, order.code, invoice=invoice_note())
+    if before != told_before and before == "SHIPMENT_EXCEPTION":
+        services.shipment_exception(ana, order.code, occurred_at=PLACED)
+    services.cancel(ana, order.code)
+    services.import_order(connection, remote_order("P7", told_meanwhile, minutes=5))
+    assert Order.objects.get(pk=order.pk).status_type == "CANCELED"
+
+    cancel_refused(Order.objects.select_for_update().get(pk=order.pk))
+
+    order.refresh_from_db()
+    assert (order.status_type, order.status_code) == (after, flow.STANDARD_CODE[after])
+    assert order.canceled_at is None
+    sent_at = PLACED + timedelta(minutes=0 if told_before in ("SHIPPED", "SHIPMENT_EXCEPTION") else 5)
+    assert order.shipped_at == (sent_at if after in ("SHIPPED", "SHIPMENT_EXCEPTION", "DELIVERED") else None)
+    assert order.delivered_at == (sent_at if after == "DELIVERED" else None)
+
+
+def test_an_order_whose_cancellation_is_refused_keeps_the_seller_s_own_status(
+    ana: Seller, connection: Connection
+) -> None:
+    statuses.create(ana, code="11", label="Faturado", status_type="INVOICED")
+    order = services.import_order(connection, remote_order("P7", "APPROVED")).order
+    services.invoice(ana, order.code, invoice=invoice_note(), status_code="11")
+    services.cancel(ana, order.code)
+    cancel_refused(Order.objects.select_for_update().get(pk=order.pk))
+    order.refresh_from_db()
+    assert order.status_code == "11"
+
+
+def test_an_order_nobody_could_read_goes_on_as_well_when_its_cancellation_is_refused(
+    ana: Seller, connection: Connection
+) -> None:
+    order = services.keep_raw(connection, "ODD", {"id": "ODD"}, "no items")
+    assert order is not None
+    services.cancel(ana, order.code)
+    cancel_refused(Order.objects.select_for_update().get(pk=order.pk))
+    order.refresh_from_db()
+    assert order.status_type == "NEW"
 
 
 def test_a_test_account_s_own_order_tells_nobody(ana: Seller) -> None:

@@ -270,6 +270,8 @@ def run(lane_id: int) -> bool:
 def _run(lane: Lane) -> bool:
     record = Record(lane)
     try:
+        connections = Connection.objects.select_related("marketplace", "seller")
+        lane.connection = connections.get(pk=lane.connection_id)
         adapter = lane.connection.adapter(record.hear)
         turn = Turn(lane, adapter, record)
         rest = max(RUNNERS[lane.kind](turn), turn.pause)
@@ -287,7 +289,8 @@ def _run(lane: Lane) -> bool:
         logger.warning("lane %s: %s: %s", lane, type(error).__name__, error)
         _back_off(lane, error, first=timedelta(seconds=15), longest=timedelta(minutes=15))
     except Exception as error:
-        logger.exception("lane %s failed", lane)
+        # Named by numbers: what failed may be the reading of the account it is called after.
+        logger.exception("lane %s of connection %s failed", lane.kind, lane.connection_id)
         _back_off(lane, error, first=timedelta(seconds=15), longest=timedelta(minutes=15))
     else:
         _rest(lane, rest, record, ok=True)

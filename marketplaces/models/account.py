@@ -324,14 +324,11 @@ class LaneQuerySet(models.QuerySet["Lane"]):
     def claim_first(self, now: datetime, lease: timedelta) -> Lane | None:
         """Lease the first of these runnable lanes that nobody else is about to take.
 
-        The lease outlives the transaction; the row lock does not.
+        The lease outlives the transaction; the row lock does not. Only the lane itself is read: were it
+        read with its account, one account nobody can read would be first in line for ever.
         """
         with transaction.atomic():
-            lane = (
-                self.select_related("connection__marketplace", "connection__seller")
-                .select_for_update(skip_locked=True, of=("self",))
-                .first()
-            )
+            lane = self.select_for_update(skip_locked=True, of=("self",)).first()
             if lane is not None:
                 lane.lease_until, lane.lease_token, lane.queued_at = now + lease, uuid.uuid4(), None
                 if lane.canary_until is not None:

@@ -382,3 +382,24 @@ def test_a_bug_in_a_lane_backs_off_and_shows_what_happened(shop: Shop) -> None:
     assert (lane.failures, lane.lease_until) == (1, None)
     assert "a bug of ours" in lane.last_error
     assert lane.run_at > timezone.now()
+
+
+def test_an_account_that_cannot_be_read_stops_no_other_account(shop: Shop) -> None:
+    broken = open_shop(shop.sandbox, "Bia").connection
+    long_ago = timezone.now() - timedelta(minutes=10)
+    Lane.objects.filter(kind="orders").update(queued_at=timezone.now(), run_at=long_ago)
+    Lane.objects.filter(connection=broken, kind="orders").update(queued_at=long_ago)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE marketplaces_connection SET created_at = 'infinity' WHERE id = %s", [broken.pk]
+        )
+
+    assert [engine.run_next() for _ in range(3)] == [True, True, False]
+
+    mine, theirs = (
+        Lane.objects.get(connection_id=one.pk, kind="orders") for one in (shop.connection, broken)
+    )
+    assert mine.last_ok_at is not None
+    assert (theirs.failures, theirs.lease_until) == (1, None)
+    assert "timestamp too large" in theirs.last_error
+    assert theirs.run_at > timezone.now()

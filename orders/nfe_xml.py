@@ -15,6 +15,7 @@ from defusedxml.ElementTree import fromstring
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
+from hub import moments
 from hub.refusals import Refusal
 from orders import nfe
 
@@ -55,7 +56,11 @@ def read(file: bytes) -> Document:
         issued_at = parse_datetime(issued)
     except ValueError:
         issued_at = None
-    return Document(key, issued_at if issued_at and issued_at.tzinfo else None, text)
+    if issued_at is None or issued_at.tzinfo is None:
+        return Document(key, None, text)
+    if not moments.is_plausible(issued_at):
+        raise Refusal(_("%(field)s: send a date between 01/01/2000 and 31/12/2099.") % {"field": "ide/dhEmi"})
+    return Document(key, issued_at, text)
 
 
 def _contradiction(root: Element, info: Element, key: str) -> str:

@@ -18,6 +18,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 
 from catalog import values
+from hub import moments
 from hub.refusals import Incomplete, Refusal
 from marketplaces.contract import Address, Customer, InvoiceNote, ShipmentNote
 from orders import nfe_xml
@@ -48,7 +49,7 @@ def _invoice(said: Mapping[str, Any]) -> InvoiceNote:
         raise Incomplete(_("Required fields: %(fields)s") % {"fields": "invoice.key"})
     return InvoiceNote(
         key="".join(key.split()).upper(),
-        issued_at=moment("invoice.issue_date", said.get("issue_date")) or timezone.now(),
+        issued_at=_kept("invoice.issue_date", said.get("issue_date")) or timezone.now(),
         number=_text("invoice.number", said.get("number"), 20),
         line=_text("invoice.line", said.get("line"), 10),
         volumes=_counted("invoice.volume_qty", said.get("volume_qty")),
@@ -80,7 +81,7 @@ def to_shipment(body: Mapping[str, Any]) -> ShipmentNote | None:
     track = _object("shipment.track", tracks)
     return ShipmentNote(
         code=_text("shipment.code", said.get("code"), TRACKING_LIMIT),
-        shipped_at=moment("shipment.delivered_carrier_date", said.get("delivered_carrier_date"))
+        shipped_at=_kept("shipment.delivered_carrier_date", said.get("delivered_carrier_date"))
         or timezone.now(),
         tracking_code=_text("shipment.track.code", track.get("code"), TRACKING_LIMIT),
         carrier=_text("shipment.track.carrier", track.get("carrier"), NAME_LIMIT),
@@ -102,7 +103,7 @@ def _parcel(said: Any) -> tuple[tuple[str, int], ...]:
 
 def to_delivered_at(body: Mapping[str, Any]) -> datetime | None:
     """Read `delivered_date`, dd/mm/yyyy or ISO 8601; None where it is not said."""
-    at = moment("delivered_date", body.get("delivered_date"))
+    at = _kept("delivered_date", body.get("delivered_date"))
     if at is not None and timezone.localdate(at) > timezone.localdate():
         raise Refusal(_("%(field)s: this day has not come yet.") % {"field": "delivered_date"})
     return at
@@ -116,7 +117,7 @@ def to_reason(body: Mapping[str, Any]) -> str:
 def to_exception(body: Mapping[str, Any]) -> tuple[datetime, str]:
     """Read when a delivery failed and what was observed."""
     said = _object("shipment_exception", body.get("shipment_exception"))
-    at = moment("shipment_exception.occurrence_date", said.get("occurrence_date"))
+    at = _kept("shipment_exception.occurrence_date", said.get("occurrence_date"))
     return at or timezone.now(), _text("shipment_exception.observation", said.get("observation"), 1000)
 
 
@@ -139,7 +140,7 @@ def to_test_order(said: Mapping[str, Any]) -> TestOrder:
         shipping_method=_text("shipping_method", said.get("shipping_method"), NAME_LIMIT),
         shipping_carrier=_text("shipping_carrier", said.get("shipping_carrier"), NAME_LIMIT),
         calculation_type=_text("calculation_type", calculation, 100),
-        estimated_delivery=moment("estimated_delivery", said.get("estimated_delivery"), midnight=UTC),
+        estimated_delivery=_kept("estimated_delivery", said.get("estimated_delivery"), midnight=UTC),
         shipping_cost=_amount("shipping_cost", said.get("shipping_cost")) or Decimal(0),
         interest=_amount("interest", said.get("interest")) or Decimal(0),
         discount=_amount("discount", said.get("discount")) or Decimal(0),
@@ -224,6 +225,14 @@ def _counted(name: str, said: Any) -> int:
     if number == 0:
         raise Refusal(_("%(field)s: send a whole number from 1.") % {"field": name})
     return number or 1
+
+
+def _kept(name: str, said: Any, midnight: Any = None) -> datetime | None:
+    """Read a moment that will be kept; one that orders are only compared with may be further away."""
+    at = moment(name, said, midnight)
+    if at is not None and not moments.is_plausible(at):
+        raise Refusal(_("%(field)s: send a date between 01/01/2000 and 31/12/2099.") % {"field": name})
+    return at
 
 
 def moment(name: str, said: Any, midnight: Any = None) -> datetime | None:

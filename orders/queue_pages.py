@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from hub import tenancy
+from hub import moments, tenancy
 from hub.portal import portal_site
 from orders import queue
 
@@ -25,6 +25,7 @@ class SinceForm(forms.Form):
     since = forms.DateTimeField(
         label=gettext_lazy("Put back everything since"),
         widget=UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"}),
+        validators=[moments.validate],
         help_text=gettext_lazy(
             "For an ERP that was set back to a backup: whatever came in, changed, was confirmed or was "
             "parked since then is offered to it again."

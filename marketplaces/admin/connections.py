@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -22,7 +23,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from hub import tenancy
+from hub import moments, tenancy
 from hub.portal import SellerAdmin, portal_site
 from marketplaces import health, price_rules, services, showing, stock
 from marketplaces.admin.pages import RowPage, mine, to
@@ -96,6 +97,13 @@ class SwitchesForm(_ConnectionForm):
         field: Any = self.fields["orders_since"]
         field.widget.format = "%Y-%m-%dT%H:%M"
         field.input_formats = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+
+    def clean_orders_since(self) -> datetime | None:
+        """Refuse a moment to come: whoever types one means a day gone by, or wants the switch above."""
+        since: datetime | None = self.cleaned_data["orders_since"]
+        if since is not None and moments.is_plausible(since) and since > timezone.now():
+            raise forms.ValidationError(_("This moment has not come yet: no order would be taken."))
+        return since
 
 
 class BuffersForm(_ConnectionForm):

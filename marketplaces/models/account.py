@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import MAX_QUANTITY
-from hub import vault
+from hub import moments, vault
 from hub.models import Seller
 from marketplaces import registry
 from marketplaces.contract import Adapter
@@ -54,7 +54,11 @@ class Marketplace(models.Model):
         help_text=_("For marketplaces that count all our accounts together. Empty: its own limit, if any."),
     )
     paused_until = models.DateTimeField(
-        _("paused until"), null=True, blank=True, help_text=_("No lane runs before this moment.")
+        _("paused until"),
+        null=True,
+        blank=True,
+        validators=[moments.validate],
+        help_text=_("No lane runs before this moment."),
     )
     readback_hours = models.PositiveSmallIntegerField(
         _("hours of a read-back round"),
@@ -74,6 +78,12 @@ class Marketplace(models.Model):
         verbose_name = _("marketplace")
         verbose_name_plural = _("marketplaces")
         ordering = ("name",)
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(paused_until__gte=moments.EARLIEST, paused_until__lt=moments.LATEST),
+                name="marketplaces_marketplace_pause_plausible",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -191,6 +201,7 @@ class Connection(models.Model):
         _("orders since"),
         null=True,
         blank=True,
+        validators=[moments.validate],
         help_text=_("Orders placed before this moment are not taken."),
     )
     price_cut_limit = models.DecimalField(
@@ -238,6 +249,10 @@ class Connection(models.Model):
             models.CheckConstraint(
                 condition=Q(stock_most__isnull=True) | Q(stock_most__gte=1, stock_most__lte=MAX_QUANTITY),
                 name="marketplaces_connection_most_sane",
+            ),
+            models.CheckConstraint(
+                condition=Q(orders_since__gte=moments.EARLIEST, orders_since__lt=moments.LATEST),
+                name="marketplaces_connection_since_plausible",
             ),
         ]
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import IntegrityError, connection, connections, transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 
 from catalog.models import Product
 from marketplaces import engine, ledger, line
 from marketplaces.contract import Facet, Throttled
-from marketplaces.models import Connection, Lane, Pace, SharedPace, Sync
+from marketplaces.models import Connection, Lane, Marketplace, Pace, SharedPace, Sync
 from marketplaces.record import Record
 from tests import bulk
 from tests.marketplaces.shop import Shop, open_shop, set_qty
@@ -382,6 +382,15 @@ def test_a_bug_in_a_lane_backs_off_and_shows_what_happened(shop: Shop) -> None:
     assert (lane.failures, lane.lease_until) == (1, None)
     assert "a bug of ours" in lane.last_error
     assert lane.run_at > timezone.now()
+
+
+@pytest.mark.parametrize("year", [1999, 9999])
+def test_the_database_keeps_no_moment_outside_this_century(shop: Shop, year: int) -> None:
+    moment = datetime(year, 12, 31, 12, tzinfo=UTC)
+    with transaction.atomic(), pytest.raises(IntegrityError, match="since_plausible"):
+        Connection.objects.update(orders_since=moment)
+    with transaction.atomic(), pytest.raises(IntegrityError, match="pause_plausible"):
+        Marketplace.objects.update(paused_until=moment)
 
 
 def test_an_account_that_cannot_be_read_stops_no_other_account(shop: Shop) -> None:

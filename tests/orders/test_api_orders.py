@@ -219,6 +219,8 @@ def test_a_custom_status_moves_the_order_as_its_type_says(erp: APIClient, order:
         ("/invoice", {"invoice": "x"}, 422, "invoice"),
         ("/invoice", invoice_body(volume_qty=99), 422, "99"),
         ("/invoice", invoice_body(issue_date="ontem"), 422, "issue_date"),
+        ("/invoice", invoice_body(issue_date="2100-01-02T00:00:00-03:00"), 422, "31/12/2099"),
+        ("/invoice", invoice_body(issue_date="1999-12-31"), 422, "01/01/2000"),
         ("/invoice", {**invoice_body(), "status": "nope"}, 422, "nope"),
         ("/invoice", {**invoice_body(), "status": "complete"}, 422, "complete"),
         ("/shipments", {}, 422, ""),
@@ -412,6 +414,8 @@ def test_the_list_filters_by_status_channel_sync_status_and_days(
     assert codes("filters[sync_status][]=SYNCED") == []
     assert erp.get("/orders?filters[sync_status][]=WHAT").status_code == 422
     assert erp.get("/orders?filters[start_date]=amanhã").status_code == 422
+    everything = "filters[start_date]=1970-01-01&filters[end_date]=31/12/2999"
+    assert codes(everything) == ["P2", "P1", "P0"]
 
 
 def test_pages_are_cut_at_a_hundred_and_deep_ones_refused(erp: APIClient, connection: Connection) -> None:

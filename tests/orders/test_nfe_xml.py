@@ -39,6 +39,10 @@ def test_an_invoice_without_namespace_protocol_or_time_is_read_as_well() -> None
     assert (document.key, document.issued_at) == (KEY, None)
 
 
+def test_a_time_of_issue_outside_this_century_is_refused() -> None:
+    assert "dhEmi" in wrong(make.nfe_xml().replace("2026-03-02T11:45", "9999-12-31T23:59"))
+
+
 def test_a_farmer_issues_with_a_cpf() -> None:
     first = "35260300012345678909551" + KEY[23:43]
     key = first + str(nfe.check_digit(first))

@@ -150,6 +150,27 @@ def test_a_date_that_is_none_is_told(dora: Client, stall: Shop) -> None:
     assert [message.level_tag for message in response.context["messages"]] == ["error"]
 
 
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59", "2100-01-02T00:00", "1999-12-31T00:00"])
+def test_a_date_outside_this_century_is_told_and_not_kept(dora: Client, stall: Shop, moment: str) -> None:
+    address = reverse("portal:connection_switches", args=[stall.connection.pk])
+    page = dora.post(address, {"sync_stock": "on", "orders_since": moment}, follow=True)
+    assert "Digite uma data entre 01/01/2000 e 31/12/2099." in page.content.decode()
+    assert dora.get(LIST).status_code == 200
+    stall.connection.refresh_from_db()
+    assert stall.connection.orders_since is None
+
+
+def test_orders_since_a_moment_to_come_is_refused_because_none_would_be_taken(
+    dora: Client, stall: Shop
+) -> None:
+    tomorrow = timezone.localtime() + timedelta(days=1)
+    address = reverse("portal:connection_switches", args=[stall.connection.pk])
+    page = dora.post(address, {"orders_since": f"{tomorrow:%Y-%m-%dT%H:%M}"}, follow=True)
+    assert "nenhum pedido seria recebido" in page.content.decode()
+    stall.connection.refresh_from_db()
+    assert stall.connection.orders_since is None
+
+
 def test_pausing_and_resuming(dora: Client, stall: Shop) -> None:
     address = reverse("portal:connection_pause", args=[stall.connection.pk])
     dora.post(address, {"paused": "1"})

@@ -173,3 +173,20 @@ def test_the_staff_site_keeps_sellers_out(dora: Client, busy: Shop) -> None:
     for model in MODELS:
         assert model in admin.site._registry
         assert dora.get(list_of(model)).status_code == 302
+
+
+def test_a_pause_beyond_this_century_is_told_and_not_kept(staff: Client, stall: Shop) -> None:
+    marketplace = stall.connection.marketplace
+    form = {
+        "name": "Sandbox",
+        "is_enabled": "on",
+        "paused_until_0": "31/12/9999",
+        "paused_until_1": "23:59",
+        "readback_hours": "24",
+    }
+    page = staff.post(page_of(marketplace), form)
+    assert page.status_code == 200
+    assert "Digite uma data entre 01/01/2000 e 31/12/2099." in page.content.decode()
+    assert staff.get(list_of(Marketplace)).status_code == 200
+    marketplace.refresh_from_db()
+    assert marketplace.paused_until is None

@@ -80,6 +80,7 @@ def test_orders_are_put_back_by_date(oscar: Client, shop: Seller, parked: Order)
     )
     QueueEntry.objects.filter(order=parked).update(parked_at=timezone.now() - timedelta(days=8))
     assert oscar.post(QUEUE, {"since": "ontem"}).status_code == 400
+    assert oscar.post(QUEUE, {"since": "9999-12-31T23:59"}).status_code == 400
     week = timezone.localtime(timezone.now() - timedelta(days=7))
     assert oscar.post(QUEUE, {"since": f"{week:%Y-%m-%dT%H:%M}"}).status_code == 302
     assert [one.remote_id for one in queue.offer(shop, 5)] == ["B"]

@@ -262,6 +262,8 @@ def _moment(data: Any, name: str) -> datetime:
         raise UnexpectedAnswer(f"{name!r} is not a time") from error
     if value.tzinfo is None:
         raise UnexpectedAnswer(f"{name!r} has no time zone")
+    if not 2000 <= value.year < 2100:
+        raise UnexpectedAnswer(f"{name!r} is not of this century")
     return value
 
 

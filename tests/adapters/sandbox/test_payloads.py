@@ -172,6 +172,12 @@ def test_what_an_order_must_have_is_missed_loudly(path: tuple[Any, ...], wrong: 
         payloads.from_order(broken(ORDER, path, wrong))
 
 
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:00-03:00", "1970-01-01T00:00:00+00:00"])
+def test_an_order_of_another_century_is_missed_loudly(moment: str) -> None:
+    with pytest.raises(UnexpectedAnswer, match="century"):
+        payloads.from_order({**ORDER, "created_at": moment})
+
+
 def broken(value: Any, path: tuple[Any, ...], wrong: Any) -> Any:
     if not path:
         return wrong

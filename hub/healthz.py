@@ -1,7 +1,7 @@
 """Whether this process lives, and whether the whole hub can do its work, as load balancers ask.
 
-No key is needed, so the answer names no machine, no version and no cause beyond "away"; and it is cheap: two
-small statements, and those once a second however often it is asked.
+No key is needed, so the answer names no machine, no version and no cause beyond "away"; and it is cheap: a
+few small statements, and those once a second however often it is asked.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from functools import cache
 
 from django.db import InterfaceError, OperationalError, connection
@@ -24,6 +25,9 @@ SILENT_SECONDS = 60
 """A dispatcher or cluster not seen for this long is dead: busy workers take 23 s for a task at most."""
 KEPT_SECONDS = 1.0
 OK = "ok"
+
+CHECKS: dict[str, Callable[[], str]] = {}
+"""What apps have to say of their own work, asked while the hub is otherwise well: "ok" or what is wrong."""
 
 _ASK = """
 SELECT (SELECT count(*) FROM unnest(%(apps)s::text[], %(names)s::text[]) AS newest(app, name)
@@ -55,6 +59,7 @@ def look() -> dict[str, str]:
     try:
         pending = _pending_migrations()
         seen = _seen() if not pending else {}
+        of_apps = {name: check() for name, check in CHECKS.items()} if not pending else {}
     except (OperationalError, InterfaceError) as error:
         log.warning("not ready: the database is away: %s", str(error).partition("\n")[0])
         connection.close()
@@ -66,7 +71,7 @@ def look() -> dict[str, str]:
             checks[role] = "never seen"
         else:
             checks[role] = OK if age <= SILENT_SECONDS else f"not seen for {age:.0f} s"
-    return checks
+    return checks | of_apps
 
 
 def _pending_migrations() -> int:

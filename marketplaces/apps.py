@@ -16,7 +16,7 @@ class MarketplacesConfig(AppConfig):
     verbose_name = _("Marketplaces")
 
     def ready(self) -> None:
-        from hub import metrics
+        from hub import healthz, metrics
         from marketplaces import content, engine, extending, figures, observe, polling, price_lane, publish
         from marketplaces.callbacks import deliver
         from marketplaces.models import Lane
@@ -32,8 +32,20 @@ class MarketplacesConfig(AppConfig):
         )
         engine.ALSO_DUE.append(deliver.ask)
         metrics.SOURCES.append(figures.all_figures)
+        healthz.CHECKS["lanes"] = lane_check
         extending.register()
         post_migrate.connect(keep_rows, sender=self)
+
+
+def lane_check() -> str:
+    """Say whether lanes that were asked for are run, for the hub's readiness."""
+    from hub import healthz
+    from marketplaces import line
+
+    waits = line.standstill()
+    if waits is None:
+        return healthz.OK
+    return f"none was run; the first has waited for {waits.total_seconds():.0f} s"
 
 
 def keep_rows(**kwargs: Any) -> None:

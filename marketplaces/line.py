@@ -17,12 +17,14 @@ from django.db.models import (
     Exists,
     ExpressionWrapper,
     F,
+    Min,
     OuterRef,
     Q,
     Value,
     When,
 )
 from django.db.models.expressions import Combinable
+from django.utils import timezone
 
 from marketplaces.models import Lane, Sync
 from marketplaces.models.pace import RANKS
@@ -37,6 +39,8 @@ HEAD_STARTS = {
 """How many seconds longer a read-back must have waited to go before a lane of this kind."""
 MOMENT = timedelta(milliseconds=200)
 """A worker with nothing to do would have taken a lane by then."""
+PATIENCE = timedelta(seconds=60)
+"""Some lane is run within this time, however long the line is: a turn takes 23 s at most."""
 
 
 def _is_urgent(now: datetime) -> Q:
@@ -60,6 +64,27 @@ def take(now: datetime, lease: timedelta) -> Lane | None:
     urgency = Case(When(_is_urgent(now), then=Value(0)), default=Value(1))
     line = Lane.objects.runnable(now).filter(queued_at__isnull=False)
     return line.order_by(urgency, _place(), "pk").claim_first(now, lease)
+
+
+def standstill() -> timedelta | None:
+    """For how long a lane that was asked for has waited while not one was run; None while work goes on.
+
+    Processes that live may still work nothing off: every turn fails before it begins, or hangs. Facet lanes
+    are left out, as theirs is the time of the last turn, and so is every lane that may not run.
+    """
+    now = timezone.now()
+    asked = Lane.objects.runnable(now).filter(queued_at__isnull=False).exclude(kind__in=Lane.FACETS)
+    since = asked.aggregate(first=Min("run_at"))["first"]
+    if since is None or now - since <= PATIENCE:
+        return None
+    lately = now - PATIENCE
+    works = Lane.objects.filter(
+        Q(lease_until__gt=now)
+        | Q(last_ok_at__gt=lately)
+        | Q(last_error_at__gt=lately)
+        | Q(answered_at__gt=lately)
+    )
+    return None if works.exists() else now - since
 
 
 def someone_waits(now: datetime, *, urgent: bool, instead_of: Lane | None = None) -> bool:

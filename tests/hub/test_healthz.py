@@ -15,6 +15,8 @@ from django.utils import timezone
 from hub import healthz, heartbeat
 from hub.broker import PgBroker
 from hub.models import Heartbeat
+from marketplaces.models import Connection, Marketplace
+from tests import make
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,7 +52,7 @@ def no_database() -> Iterator[None]:
 def test_a_hub_whose_dispatcher_and_workers_were_seen_is_ready(client: Client) -> None:
     seen("dispatcher", 5)
     seen("workers", 59)
-    everything = dict.fromkeys(("database", "migrations", "dispatcher", "workers"), "ok")
+    everything = dict.fromkeys(("database", "migrations", "dispatcher", "workers", "lanes"), "ok")
     assert ready(client) == (200, {"status": "ok", "checks": everything})
 
 
@@ -74,6 +76,39 @@ def test_a_hub_that_never_started_its_workers_is_not_ready(client: Client) -> No
     seen("dispatcher")
     status, told = ready(client)
     assert (status, told["checks"]["workers"]) == (503, "never seen")
+
+
+def lanes_that_were_asked_for(**stamps: Any) -> None:
+    """Two accounts' order lanes that a worker should have run two minutes ago."""
+    marketplace, _made = Marketplace.objects.get_or_create(key="sandbox", defaults={"name": "Sandbox"})
+    ago = timezone.now() - timedelta(seconds=120)
+    for name, more in (("A", {}), ("B", stamps)):
+        one = Connection.objects.create(seller=make.make_seller(), marketplace=marketplace, name=name)
+        one.lanes.create(kind="orders", run_at=ago, queued_at=timezone.now(), **more)
+
+
+def test_a_hub_whose_workers_live_but_run_no_lane_is_not_ready(client: Client) -> None:
+    seen("dispatcher")
+    seen("workers")
+    lanes_that_were_asked_for()
+    status, told = ready(client)
+    assert (status, told["checks"]["workers"]) == (503, "ok")
+    assert told["checks"]["lanes"] == "none was run; the first has waited for 120 s"
+
+
+def test_lanes_may_wait_while_others_are_run(client: Client) -> None:
+    seen("dispatcher")
+    seen("workers")
+    lanes_that_were_asked_for(last_error_at=timezone.now() - timedelta(seconds=30))
+    assert ready(client)[0] == 200
+
+
+def test_lanes_of_a_paused_marketplace_wait_as_they_should(client: Client) -> None:
+    seen("dispatcher")
+    seen("workers")
+    lanes_that_were_asked_for()
+    Marketplace.objects.update(paused_until=timezone.now() + timedelta(minutes=1))
+    assert ready(client)[0] == 200
 
 
 def test_a_migration_that_waits_is_told(client: Client) -> None:

@@ -16,6 +16,7 @@ from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.filters import RelatedFieldListFilter
 from django.contrib.admin.utils import get_fields_from_path
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest, FieldDoesNotExist
 from django.db import models
 from django.forms import ModelForm
@@ -29,7 +30,7 @@ from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.sites import UnfoldAdminSite
 
-from hub import signin, start_page, tenancy
+from hub import signin, start_page, tenancy, way_back
 from hub.counting import CappedPaginator
 from hub.models import Seller
 from hub.row_number import row_number
@@ -94,7 +95,12 @@ class SellerSite(UnfoldAdminSite):
         return tenancy.current_membership(request) is not None
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
-        """Answer 400 to the NUL character, which the database neither stores nor compares."""
+        """Guard every page of the site.
+
+        The NUL character, which the database neither stores nor compares, is a 400. Whoever is not signed
+        in and sent a form comes back to the form's page, not to the address it was sent to; and whoever
+        opens such an address is led to a page.
+        """
         inner = cast(View, super().admin_view(view, cacheable))
 
         @wraps(inner)
@@ -102,9 +108,29 @@ class SellerSite(UnfoldAdminSite):
             given = [*request.GET.lists(), *request.POST.lists()]
             if any("\x00" in value for _name, values in given for value in values):
                 raise BadRequest
-            return inner(request, *args, **kwargs)
+            if not self.has_permission(request) and (request.method == "POST" or _is_part_of_a_page(request)):
+                return self._to_sign_in(request)
+            response = inner(request, *args, **kwargs)
+            if response.status_code == 405 and request.method == "GET" and not _is_part_of_a_page(request):
+                messages.info(request, _("Nothing was done: this is only done by the button on its page."))
+                before = way_back.page_before(request)
+                is_here = before.partition("?")[0] == request.path
+                return HttpResponseRedirect(reverse("portal:index") if is_here else before)
+            return response
 
         return guarded
+
+    def _to_sign_in(self, request: HttpRequest) -> HttpResponse:
+        """Ask who it is, and say that what was sent is lost."""
+        if request.method == "POST" and not request.user.is_authenticated:
+            messages.warning(
+                request, _("Your session had ended: what you sent was not saved. Please send it again.")
+            )
+        to = redirect_to_login(way_back.page_before(request), reverse("portal:login"))
+        if not _is_part_of_a_page(request):
+            return to
+        # htmx would put the sign-in into the page's part.
+        return HttpResponse(status=204, headers={"HX-Redirect": to.url})
 
     def menu(
         self,
@@ -209,6 +235,11 @@ class SellerSite(UnfoldAdminSite):
             ]
             groups.append({"title": title, "items": items})
         return groups
+
+
+def _is_part_of_a_page(request: HttpRequest) -> bool:
+    """Tell whether a script of the page asks for a part of it."""
+    return "HX-Request" in request.headers
 
 
 portal_site = SellerSite()

@@ -14,6 +14,7 @@ from hub.models import Membership, Seller, User
 from tests.portal.conftest import PASSWORD
 
 LOGIN = "/portal/login/"
+QUEUE = "/portal/orders/queue/"
 
 
 def sign_in(client: Client, email: str, password: str = PASSWORD, door: str = LOGIN, **more: str) -> int:
@@ -32,6 +33,44 @@ def test_the_page_asked_for_comes_after_the_sign_in(anonymous: Client, owner: Us
         asked["Location"], {"username": owner.email, "password": PASSWORD, "next": wanted}
     )
     assert response["Location"] == wanted
+
+
+def test_a_form_sent_after_the_session_ended_leads_back_to_its_page(anonymous: Client, owner: User) -> None:
+    page = f"http://testserver{QUEUE}?parked=1"
+    sent = anonymous.post(reverse("portal:orders_queue_parked"), headers={"referer": page}, follow=True)
+    assert "Sua sessão havia terminado: o que você enviou não foi salvo." in sent.content.decode()
+    sign_in_page, _status = sent.redirect_chain[-1]
+    response = anonymous.post(sign_in_page, {"username": owner.email, "password": PASSWORD})
+    assert response["Location"] == f"{QUEUE}?parked=1"
+    assert anonymous.get(response["Location"]).status_code == 200
+
+
+@pytest.mark.parametrize("page", ["", "https://elsewhere.example/portal/", "http://testserver/admin/", "x"])
+def test_a_form_from_no_page_of_the_portal_leads_to_its_start(
+    anonymous: Client, owner: User, page: str
+) -> None:
+    sent = anonymous.post(reverse("portal:orders_queue_parked"), headers={"referer": page})
+    response = anonymous.post(sent["Location"], {"username": owner.email, "password": PASSWORD})
+    assert response["Location"] == "/portal/"
+
+
+def test_a_part_of_a_page_asked_for_after_the_session_ended_leads_the_whole_page_to_the_sign_in(
+    anonymous: Client,
+) -> None:
+    page = {"referer": f"http://testserver{QUEUE}", "hx-request": "true"}
+    answer = anonymous.get(reverse("portal:homologation_live"), headers=page)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert answer["HX-Redirect"] == f"{LOGIN}?next={QUEUE}"
+
+
+def test_an_address_that_only_takes_forms_leads_to_a_page(ana: Client) -> None:
+    action = reverse("portal:orders_queue_parked")
+    assert ana.get(action)["Location"] == "/portal/"
+    for before, leads_to in ((QUEUE, QUEUE), (LOGIN, "/portal/"), (action, "/portal/")):
+        answer = ana.get(action, headers={"referer": f"http://testserver{before}"})
+        assert (answer.status_code, answer["Location"]) == (302, leads_to)
+    assert "Nada foi feito" in ana.get(action, follow=True).content.decode()
+    assert ana.put(action).status_code == 405
 
 
 def test_sellers_never_enter_the_staff_site(ana: Client, anonymous: Client, owner: User) -> None:

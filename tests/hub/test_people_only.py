@@ -23,6 +23,31 @@ def test_a_form_of_another_site_is_refused() -> None:
     answer = Client(enforce_csrf_checks=True).post("/portal/login/", {"username": "a", "password": "b"})
 
     assert answer.status_code == 403
+    assert answer.json() == {"error": "Isto não é permitido."}
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "way_back"),
+    [("pt-br", "Nada foi salvo", "Voltar à página"), ("en", "Nothing was saved", "Back to the page")],
+)
+def test_a_form_that_was_open_for_too_long_says_so_and_leads_back(
+    language: str, words: str, way_back: str
+) -> None:
+    browser = Client(enforce_csrf_checks=True, headers={"accept": "text/html", "accept-language": language})
+
+    answer = browser.post("/portal/seller/", headers={"referer": "http://testserver/portal/orders/?p=2"})
+
+    assert answer.status_code == 403
+    assert words in answer.text
+    assert f'<a href="/portal/orders/?p=2">{way_back}</a>' in answer.text
+    assert "style-src 'self'" in answer["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("page", ["", "https://elsewhere.example/x", "javascript:alert(1)"])
+def test_a_form_that_came_from_elsewhere_leads_to_the_start(page: str) -> None:
+    browser = Client(enforce_csrf_checks=True, headers={"accept": "text/html", "referer": page})
+
+    assert '<a href="/portal/">' in browser.post("/portal/login/").text
 
 
 def test_an_answer_to_a_program_may_load_nothing_and_sets_no_cookie(client: Client) -> None:

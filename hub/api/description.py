@@ -19,7 +19,8 @@ got from `/auth`, as `Authorization: Bearer`.
 
 ## What is sent and answered
 JSON in UTF-8 both ways; anything else is a 415. Bodies are wrapped in one word: `{"product": {...}}`. Numbers
-may come as texts (`"12.90"`), `null` and `""` mean that there is no value, and PHP's `[]` is an empty object.
+may come as texts (`"12.90"`), `null` and `""` mean that there is no value, and PHP's `[]` is an empty object;
+only the object a call is about must be one: `{"product": []}` is a 400.
 Unknown fields are ignored and named in the answer's header `X-Hub-Ignored-Fields`; the bulk calls refuse the
 item instead. Amounts are reais, weights kg, lengths cm (metres in freight quotes).
 

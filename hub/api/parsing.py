@@ -104,16 +104,14 @@ def _walk(value: Any, depth: int) -> None:
             _walk(inner, depth + 1)
 
 
-def unwrap(data: Any, name: str, *, bare: Collection[str] = (), optional: bool = False) -> dict[str, Any]:
+def unwrap(data: Any, name: str, *, bare: Collection[str] = ()) -> dict[str, Any]:
     """Return the object inside `{"<name>": {...}}`.
 
-    `bare` names fields by which an unwrapped object is recognised; `optional` calls take an empty
-    body, `[]` (PHP's empty array) or null as `{}`. A list of one object stands for the object.
-    Raises Incomplete (400).
+    `bare` names fields by which an unwrapped object is recognised. A list of one object stands for the
+    object; any other value, null and PHP's empty array too, is a slip that must not pass for "no change".
+    Raises Incomplete or Malformed (400).
     """
     if data is None or data == [] or data == {}:
-        if optional:
-            return {}
         raise Incomplete(required_fields([name]))
     if not isinstance(data, dict):
         raise Malformed(_('Send an object such as {"%(name)s": {...}}.') % {"name": name})
@@ -121,13 +119,9 @@ def unwrap(data: Any, name: str, *, bare: Collection[str] = (), optional: bool =
         inner = data[name]
         if isinstance(inner, list) and len(inner) == 1:
             inner = inner[0]
-        if inner == [] or inner is None:
-            inner = {}
         if not isinstance(inner, dict):
             raise Malformed(_('Send an object such as {"%(name)s": {...}}.') % {"name": name})
         return inner
     if any(field in bare for field in data):
         return data
-    if optional:
-        return {}
     raise Incomplete(required_fields([name]))

@@ -144,6 +144,36 @@ def erp() -> Erp:
     return Erp(seller)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "word"),
+    [
+        ("POST", "/products", "product"),
+        ("PUT", "/products/A", "product"),
+        ("POST", "/products/A/variations", "variation"),
+        ("PUT", "/variations/A", "variation"),
+        ("POST", "/categories", "category"),
+        ("PUT", "/categories/A", "category"),
+        ("POST", "/attributes", "attribute"),
+        ("PUT", "/attributes/A", "attribute"),
+        ("POST", "/stores", "store"),
+        ("PUT", "/connections/Sandbox", "connection"),
+        ("POST", "/loads", "load"),
+        ("POST", "/listings/heal", "heal"),
+        ("POST", "/webhooks", "webhook"),
+        ("POST", "/orders", "order"),
+        ("POST", "/statuses", "status"),
+        ("PUT", "/statuses/A", "status"),
+        ("POST", "/freights/contingency", "rate"),
+        ("POST", "/questions", "question"),
+    ],
+)
+def test_what_a_call_is_about_must_be_an_object(erp: Erp, method: str, path: str, word: str) -> None:
+    for wrong in ([], None, "x", 5, True, [[]], ["x"], [{}, {}]):
+        answer = erp.send(method, path, {word: wrong})
+        assert answer.status_code == 400, (wrong, answer.text)
+        assert list(answer.json()) == ["error"]
+
+
 @pytest.mark.parametrize("route", sorted({route for route, _view in api_routes()}))
 def test_no_call_ends_in_a_500(erp: Erp, route: str) -> None:
     (view,) = {view for one, view in api_routes() if one == route}

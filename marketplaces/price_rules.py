@@ -101,6 +101,11 @@ class Line(NamedTuple):
         return self.after.price - self.before.price
 
     @property
+    def loses_its_price(self) -> bool:
+        """True where the rules in force leave something of the price and the new ones leave nothing."""
+        return bool(self.before.price) and not self.after.price
+
+    @property
     def is_below_cost(self) -> bool:
         """True where the new price is below what the thing costs."""
         return self.cost is not None and self.after.price < self.cost
@@ -153,6 +158,8 @@ class Preview:
 
     is_listed: bool
     """False where nothing is listed yet: then it is counted over the catalogue, as if it were."""
+    is_rollback: bool = False
+    """True where these are the rules of an older version."""
     total: int = 0
     changed: int = 0
     """Another price than today, crossed-out one included."""
@@ -167,8 +174,11 @@ class Preview:
     priceless: int = 0
     """The ERP sent no price."""
     impossible: int = 0
-    """The rules leave nothing of the price: they cannot be saved."""
+    """These rules leave nothing of the price, those in force do."""
     impossible_skus: list[str] = field(default_factory=list)
+    still_impossible: int = 0
+    """Neither these rules nor those in force leave anything of the price: it is not sent now either."""
+    still_impossible_skus: list[str] = field(default_factory=list)
     largest_rise: Line | None = None
     largest_drop: Line | None = None
     largest_rise_amount: Line | None = None
@@ -176,8 +186,13 @@ class Preview:
     sample: list[Line] = field(default_factory=list)
     """The listings whose price changes most, then others that change."""
 
+    @property
+    def is_savable(self) -> bool:
+        """False where a change leaves nothing of a listing's price; going back is possible all the same."""
+        return self.is_rollback or not (self.is_listed and self.impossible)
 
-def preview(connection: Connection, rules: Rules) -> Preview:
+
+def preview(connection: Connection, rules: Rules, *, is_rollback: bool = False) -> Preview:
     """Compute every listing by the rules in force and by these; nothing is written.
 
     Raises RulesRefused for rules that make no sense.
@@ -185,7 +200,7 @@ def preview(connection: Connection, rules: Rules) -> Preview:
     _demand_sense(rules)
     _number, before = current(connection.pk)
     listed = Listing.objects.filter(connection=connection).exclude(state=Listing.State.DISCONNECTED).exists()
-    found = Preview(is_listed=listed)
+    found = Preview(is_listed=listed, is_rollback=is_rollback)
     most: list[tuple[Decimal, int, Line]] = []
     for line in _lines(connection, before, rules, listed=listed):
         _count(found, line, rules)
@@ -204,10 +219,15 @@ def _count(found: Preview, line: Line, rules: Rules) -> None:
     if not line.said.price:
         found.priceless += 1
         return
-    if not line.after.price:
+    if line.loses_its_price:
         found.impossible += 1
         if len(found.impossible_skus) < SAMPLE:
             found.impossible_skus.append(line.sku)
+        return
+    if not line.after.price:
+        found.still_impossible += 1
+        if len(found.still_impossible_skus) < SAMPLE:
+            found.still_impossible_skus.append(line.sku)
         return
     if line.cost is not None:
         found.below_cost += line.after.price < line.cost
@@ -273,8 +293,10 @@ def save(
 ) -> PriceRules:
     """Write a new version of the rules and mark exactly the listings whose price it changes.
 
-    `based_on` is the version the person saw. Raises RulesRefused when another one came meanwhile, when
-    the numbers make no sense, or when the rules would leave nothing of some listing's price.
+    `based_on` is the version the person saw; `same_as` the older one gone back to. Raises RulesRefused when
+    another version came meanwhile, when the numbers make no sense, or when the change leaves nothing of some
+    listing's price. What the rules in force leave nothing of already stops no change, and nothing stops
+    going back: such a price is not sent, the one that is there stays.
     """
     _demand_sense(rules)
     with database.cursor() as cursor:
@@ -285,7 +307,7 @@ def save(
     marks: set[tuple[int, str]] = set()
     changed = 0
     for line in _lines(connection, before, rules, listed=True):
-        if line.said.price and not line.after.price:
+        if line.loses_its_price and same_as is None:
             raise RulesRefused(
                 _("These rules leave nothing of the price of %(sku)s. Change them first.") % {"sku": line.sku}
             )

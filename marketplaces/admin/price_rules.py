@@ -291,7 +291,7 @@ def _salt(connection: Connection) -> str:
 def _preview(
     request: HttpRequest, connection: Connection, wanted: Rules, number: int, older: PriceRules | None = None
 ) -> HttpResponse:
-    found = price_rules.preview(connection, wanted)
+    found = price_rules.preview(connection, wanted, is_rollback=older is not None)
     proposal = {"rules": pricing.to_json(wanted), "number": number, "same_as": older and older.number}
     context = {
         "title": _("What would change at %(name)s") % {"name": connection.name},

@@ -187,6 +187,73 @@ def test_a_price_a_rule_leaves_nothing_of_later_is_refused_in_words_and_closes_w
     assert shown(shop, "PAN-1")[0] == "5.00"
 
 
+@pytest.fixture
+def slipped(shop: Shop) -> Shop:
+    """PAN-1 costs 1.00 by the ERP's slip: of that the rules in force, their second version, leave nothing."""
+    shop.sell("PAN-1", price="10.00")
+    shop.sell("PAN-2", price="100.00")
+    save(shop, Rules(skus={"PAN-1": rule(fixed="-3.50")}))
+    save(shop, Rules(rule("10"), skus={"PAN-1": rule(fixed="-3.50")}))
+    shop.connect()
+    erp_says(shop, "1.00")
+    assert [issue.kind for issue in shop.issues("PAN-1")] == ["price_rule"]
+    return shop
+
+
+def test_a_price_the_rules_in_force_leave_nothing_of_already_is_told_and_stops_no_change(
+    slipped: Shop,
+) -> None:
+    rules = Rules(rule("20"), skus={"PAN-1": rule(fixed="-3.50")})
+
+    found = price_rules.preview(slipped.connection, rules)
+    assert (found.impossible, found.is_savable) == (0, True)
+    assert (found.still_impossible, found.still_impossible_skus) == (1, ["PAN-1"])
+    version = save(slipped, rules)
+    slipped.settle()
+
+    assert version.changed == 1
+    assert shown(slipped, "PAN-2")[0] == "120.00"
+    assert shown(slipped, "PAN-1")[0] == "6.50"
+    assert [issue.kind for issue in slipped.issues("PAN-1")] == ["price_rule"]
+
+
+def test_rules_can_be_rolled_back_while_the_erp_sends_a_wrong_price(slipped: Shop) -> None:
+    first = PriceRules.objects.get(number=1)
+    price_rules.roll_back(connection=slipped.connection, to=first, based_on=2)
+    slipped.settle()
+    assert shown(slipped, "PAN-2")[0] == "100.00"
+    assert shown(slipped, "PAN-1")[0] == "6.50"
+
+
+def test_a_rollback_that_leaves_nothing_of_a_price_is_foretold_and_keeps_the_price_that_is_there(
+    slipped: Shop,
+) -> None:
+    first = PriceRules.objects.get(number=1)
+    save(slipped, Rules(rule("10")))
+    slipped.settle()
+    assert shown(slipped, "PAN-1")[0] == "1.10"
+
+    found = price_rules.preview(slipped.connection, first.said, is_rollback=True)
+    assert (found.impossible, found.impossible_skus, found.is_savable) == (1, ["PAN-1"], True)
+    price_rules.roll_back(connection=slipped.connection, to=first, based_on=3)
+    slipped.settle()
+
+    assert shown(slipped, "PAN-2")[0] == "100.00"
+    assert shown(slipped, "PAN-1")[0] == "1.10"
+    assert [issue.kind for issue in slipped.issues("PAN-1")] == ["price_rule"]
+
+
+def test_rules_for_an_account_with_nothing_listed_are_not_stopped_by_a_price_of_the_catalogue(
+    shop: Shop,
+) -> None:
+    shop.sell("PAN-1", price="1.00")
+    rules = Rules(rule(fixed="-3.50"))
+    found = price_rules.preview(shop.connection, rules)
+    assert (found.is_listed, found.impossible, found.is_savable) == (False, 1, True)
+    save(shop, rules)
+    assert PriceRules.objects.get().said == rules
+
+
 @pytest.mark.parametrize(
     "rules",
     [

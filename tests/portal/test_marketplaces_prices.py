@@ -163,6 +163,42 @@ def test_rules_that_leave_nothing_are_shown_and_cannot_be_saved(otto: Client, st
     assert not PriceRules.objects.exists()
 
 
+def test_a_price_nothing_is_left_of_already_is_named_and_a_change_can_be_saved(
+    otto: Client, stall: Shop
+) -> None:
+    stall.sell("PAN-1", price="10.00")
+    stall.connect()
+    price_rules.save(connection=stall.connection, rules=Rules(Rule(fixed=Decimal(-5))), based_on=0)
+    Product.objects.filter(seller=stall.seller, sku="PAN-1").update(price="1.00")
+
+    seen = otto.post(page(stall, "price_rules_preview"), filled(fixed="-6"))
+    shown = seen.content.decode()
+    assert "já não deixam nada do preço de 1 SKU" in shown
+    assert "não podem ser salvas" not in shown
+    assert "disabled" not in shown
+
+    otto.post(page(stall, "price_rules_save"), {"proposal": seen.context["proposal"]})
+    assert price_rules.current(stall.connection.pk)[0] == 2
+
+
+def test_going_back_to_rules_that_leave_nothing_of_a_price_warns_and_is_possible(
+    otto: Client, stall: Shop
+) -> None:
+    stall.sell("PAN-1", price="10.00")
+    stall.connect()
+    for number, rules in enumerate((Rules(Rule(fixed=Decimal(-5))), Rules())):
+        price_rules.save(connection=stall.connection, rules=rules, based_on=number)
+    Product.objects.filter(seller=stall.seller, sku="PAN-1").update(price="1.00")
+
+    seen = otto.post(page(stall, "price_rules_back", 1))
+    shown = seen.content.decode()
+    assert "Voltar não deixa nada do preço de 1 SKU" in shown
+    assert "disabled" not in shown
+
+    otto.post(page(stall, "price_rules_save"), {"proposal": seen.context["proposal"]})
+    assert PriceRules.objects.filter(number=3, same_as=1).exists()
+
+
 def test_going_back_shows_what_would_change_and_makes_a_new_version(otto: Client, stall: Shop) -> None:
     stall.sell("PAN-1", price="100.00")
     stall.connect()

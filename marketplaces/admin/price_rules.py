@@ -94,7 +94,7 @@ class BaseForm(RuleForm):
 
 
 class ExceptionForm(RuleForm):
-    """A rule for one category or one SKU; without a key the row is left out."""
+    """A rule for one category or one SKU; a row that was there is taken out by emptying its key."""
 
     scope = _choice(gettext_lazy("For"), SCOPES)
     key = forms.CharField(
@@ -105,6 +105,15 @@ class ExceptionForm(RuleForm):
             attrs={"class": "mk-input mk-wide", "spellcheck": "false", "list": "own-categories"}
         ),
     )
+
+    @property
+    def lacks_its_key(self) -> bool:
+        """True where a rule was filled in, but not what it is for."""
+        said = self.cleaned_data
+        has_amount = any(said.get(name) is not None for name in ("percent", "fixed"))
+        usual = {"ending": Ending.NONE, "offer": Offer.FROM_FOR}
+        has_choice = any((said.get(name) or default) != default for name, default in usual.items())
+        return not said.get("key") and (has_amount or has_choice)
 
 
 if TYPE_CHECKING:
@@ -126,8 +135,12 @@ class ExceptionSet(_FormSet):
         return [one for one in self.forms if one.cleaned_data.get("key")]
 
     def clean(self) -> None:
-        """Name the rows whose key means nothing, or something already said."""
-        if any(self.errors):
+        """Name the rows whose key is missing, means nothing, or something already said."""
+        are_sound = not any(self.errors)
+        for one in self.extra_forms:
+            if one.lacks_its_key:
+                one.add_error("key", _("The code is missing."))
+        if not are_sound:
             return
         keys = {scope: {_key(one) for one in self.filled if _scope(one) == scope} for scope, _label in SCOPES}
         categories = Category.objects.filter(seller_id=self._seller_id, code__in=keys[pricing.CATEGORY])

@@ -139,6 +139,38 @@ def test_a_row_that_means_nothing_is_told_beside_it(
     assert message in answer.content.decode()
 
 
+@pytest.mark.parametrize("said", [{"percent": "25"}, {"fixed": "-3"}, {"percent": "0"}, {"ending": "90"}])
+def test_a_new_row_that_says_something_of_no_code_is_told_so_and_kept(
+    otto: Client, stall: Shop, said: dict[str, str]
+) -> None:
+    blank = {
+        "scope": "category",
+        "key": "",
+        "percent": "",
+        "fixed": "",
+        "ending": "none",
+        "offer": "from_for",
+    }
+    answer = otto.post(page(stall, "price_rules_preview"), filled({**blank, **said}, blank, percent="5"))
+
+    assert answer.status_code == 400
+    assert answer.content.decode().count("falta o código") == 1
+    ((name, typed),) = said.items()
+    assert answer.context["exceptions"].forms[0][name].value() == typed
+    assert "proposal" not in answer.context
+
+
+def test_a_row_whose_code_was_emptied_is_taken_out(otto: Client, stall: Shop) -> None:
+    rules = Rules(categories={"PANELAS": Rule(fixed=Decimal(3))})
+    price_rules.save(connection=stall.connection, rules=rules, based_on=0)
+    sent = filled({"scope": "category", "key": "", "fixed": "3,00"}, percent="5")
+
+    seen = otto.post(page(stall, "price_rules_preview"), {**sent, "exceptions-INITIAL_FORMS": "1"})
+    otto.post(page(stall, "price_rules_save"), {"proposal": seen.context["proposal"]})
+
+    assert price_rules.current(stall.connection.pk) == (2, Rules(Rule(Decimal(5))))
+
+
 def test_another_sellers_sku_is_nobodys(otto: Client, stall: Shop) -> None:
     make.make_product(make.make_seller("Beto"), "DELE")
     answer = otto.post(page(stall, "price_rules_preview"), filled({"scope": "sku", "key": "DELE"}))

@@ -296,12 +296,16 @@ def save(
     `based_on` is the version the person saw; `same_as` the older one gone back to. Raises RulesRefused when
     another version came meanwhile, when the numbers make no sense, or when the change leaves nothing of some
     listing's price. What the rules in force leave nothing of already stops no change, and nothing stops
-    going back: such a price is not sent, the one that is there stays.
+    going back: such a price is not sent, the one that is there stays. Whoever saves the same a second time (a
+    double click) gets the version the first time made.
     """
     _demand_sense(rules)
     with database.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [_key(connection.pk)])
-    number, before = current(connection.pk)
+    newest = PriceRules.newest(connection.pk)
+    number, before = (newest.number, newest.said) if newest else (0, pricing.PLAIN)
+    if newest and by and (number, newest.saved_by_id) == (based_on + 1, by.pk) and before == rules:
+        return newest
     if number != based_on:
         raise RulesRefused(_("Somebody saved version %(number)s meanwhile. Look again.") % {"number": number})
     marks: set[tuple[int, str]] = set()

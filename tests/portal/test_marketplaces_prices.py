@@ -257,6 +257,25 @@ def test_a_preview_somebody_overtook_is_not_saved(otto: Client, stall: Shop) -> 
     assert PriceRules.objects.count() == 1
 
 
+def test_a_second_click_on_save_is_answered_as_the_first(otto: Client, stall: Shop) -> None:
+    stall.sell("PAN-1", price="100.00")
+    stall.connect()
+    twice = {"proposal": proposal(otto, stall, percent="10")}
+    for _click in range(2):
+        answer = otto.post(page(stall, "price_rules_save"), twice, follow=True)
+        assert [str(one) for one in answer.context["messages"]] == [
+            "A versão 1 está em vigor; 1 anúncio muda de preço."
+        ]
+    assert PriceRules.objects.count() == 1
+
+
+def test_saving_the_same_as_a_colleague_is_no_second_click(otto: Client, dora: Client, stall: Shop) -> None:
+    mine = {"proposal": proposal(otto, stall, percent="10")}
+    dora.post(page(stall, "price_rules_save"), {"proposal": proposal(dora, stall, percent="10")})
+    answer = otto.post(page(stall, "price_rules_save"), mine, follow=True)
+    assert "Alguém salvou a versão 1" in answer.content.decode()
+
+
 @pytest.mark.parametrize("sent", ["", "nonsense", "a:b:c"])
 def test_a_proposal_nobody_was_shown_saves_nothing(otto: Client, stall: Shop, sent: str) -> None:
     assert otto.post(page(stall, "price_rules_save"), {"proposal": sent}).status_code == 302

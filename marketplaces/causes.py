@@ -35,8 +35,6 @@ COUNTED = frozenset(
     (IssueKind.TOO_LONG, IssueKind.TOO_SHORT, IssueKind.IMAGE_MISSING, IssueKind.IMAGE_TOO_MANY)
 )
 """Causes whose "value" is a number of characters or pictures: it tells nothing beside a SKU."""
-MAPPED = frozenset((IssueKind.CATEGORY_UNMAPPED, IssueKind.CATEGORY_UNKNOWN, IssueKind.NOT_ALLOWED))
-"""Causes mended on the mapping pages."""
 SEPARATOR = "|"
 
 
@@ -71,6 +69,8 @@ class Cause:
     last_seen_at: datetime
     mapping_of: int | None = None
     """The connection whose mapping mends it; None where the mapping cannot."""
+    rules_of: int | None = None
+    """The connection whose price rules mend it; None where they cannot."""
     samples: list[Sample] = dataclasses.field(default_factory=list)
     stake: Decimal | None = None
     """Price times quantity of the listings concerned, in BRL; None where it was not asked for."""
@@ -139,12 +139,13 @@ def _cause(group: Any, samples: Sequence[Issue], stakes: dict[tuple[str, str, st
         corrected=group["corrected"],
         first_seen_at=group["first"],
         last_seen_at=group["last"],
-        mapping_of=first.connection_id if first and group["kind"] in MAPPED else None,
+        mapping_of=first.connection_id if first and group["kind"] in hints.MAPPED else None,
+        rules_of=first.connection_id if first and words.is_of_price_rules else None,
         samples=[
             Sample(
                 one.listing.variation.sku,
                 one.listing_id,
-                "" if one.kind in COUNTED else str(one.params.get("value", ""))[:80],
+                "" if one.kind in COUNTED else hints.value_of(one.kind, one.params)[:80],
             )
             for one in samples
         ],

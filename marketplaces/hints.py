@@ -14,15 +14,26 @@ from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from catalog.api.shapes import number
+from hub.panels import brl
 from marketplaces.contract import Issue, IssueKind
 
 ERP, SELLER, MARKETPLACE = "erp", "seller", "marketplace"
 FIXERS = {
     ERP: _("Fix in the ERP"),
-    SELLER: _("Fix here, in the mapping"),
+    SELLER: _("Fix here"),
     MARKETPLACE: _("Talk to the marketplace"),
 }
 """Who can mend it."""
+
+MAPPED = frozenset((IssueKind.CATEGORY_UNMAPPED, IssueKind.CATEGORY_UNKNOWN, IssueKind.NOT_ALLOWED))
+"""Causes mended on the mapping pages."""
+PLACES = {
+    **dict.fromkeys(MAPPED, _("Fix here, in the mapping")),
+    IssueKind.PRICE_RULE: _("Fix here, in the price rules"),
+}
+"""Where it is mended, for what has a page of its own."""
+AMOUNTS = frozenset((IssueKind.PRICE_RULE,))
+"""Causes whose value is an amount of money."""
 
 BOUNDS = ("limit", "minimum", "maximum")
 DETAILS = ("label", "value", *BOUNDS)
@@ -53,11 +64,17 @@ class Hint:
     fix: str
     fixer: str
     """One of ERP, SELLER, MARKETPLACE."""
+    kind: IssueKind
 
     @property
     def who(self) -> str:
-        """Who can mend it, in words."""
-        return str(FIXERS[self.fixer])
+        """Who can mend it and where, in words."""
+        return str(PLACES.get(self.kind, FIXERS[self.fixer]))
+
+    @property
+    def is_of_price_rules(self) -> bool:
+        """True where the account's price rules mend it."""
+        return self.kind is IssueKind.PRICE_RULE
 
 
 _TEXTS: Mapping[IssueKind, tuple[str, str, str]] = {
@@ -255,13 +272,24 @@ def hint(kind: str, field: str, params: Mapping[str, Any]) -> Hint:
     known = IssueKind(kind) if kind in set(IssueKind) else IssueKind.OTHER
     title, fix, fixer = _texts(known, params)
     name = field_name(field, params)
-    shown = {key: _shown(value) for key, value in params.items()}
+    shown = {key: value_of(known, params) if key == "value" else _shown(params[key]) for key in params}
     capital = gettext(title) % {"field": name[:1].upper() + name[1:]}
     try:
-        return Hint(capital, gettext(fix) % {**shown, "field": name}, fixer)
+        return Hint(capital, gettext(fix) % {**shown, "field": name}, fixer, known)
     except KeyError:
         # The marketplace's own refusals come without our parameters; its words stand beside this.
-        return Hint(capital, gettext(_TEXTS[IssueKind.OTHER][1]), fixer)
+        return Hint(capital, gettext(_TEXTS[IssueKind.OTHER][1]), fixer, known)
+
+
+def value_of(kind: str, params: Mapping[str, Any]) -> str:
+    """Return what stands in the field, as people read it: money as money."""
+    value = params.get("value", "")
+    if kind in AMOUNTS:
+        try:
+            return brl(Decimal(str(value)))
+        except InvalidOperation:
+            pass
+    return _shown(value)
 
 
 def _shown(value: Any) -> str:

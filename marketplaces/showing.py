@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -20,6 +20,7 @@ from marketplaces.models import (
     Connection,
     HeldPrice,
     Incident,
+    Issue,
     Listing,
     Load,
     LoadItem,
@@ -123,6 +124,22 @@ OUTCOME_TONES: Mapping[str, str] = {
     Passage.Outcome.STEP: "info",
     Passage.Outcome.FROZEN: "info",
 }
+
+
+def refusal(sync: Sync, open_issues: Iterable[Issue]) -> SafeString | str:
+    """Say in a badge who refused what is wanted of a facet; empty where nobody did.
+
+    `open_issues` are the listing's; a call nobody answered was sent, and refused by nobody.
+    """
+    if sync.refused_version != sync.wanted_version:
+        return ""
+    said = [one for one in open_issues if one.facet == sync.facet]
+    words: Any = _("refused")
+    if said and all(one.was_kept_here for one in said):
+        words = _("Not sent: our check refused it")
+    elif said and all(one.origin == Issue.Origin.MARKETPLACE for one in said):
+        words = _("The marketplace refused it")
+    return format_html('<span class="mk-badge mk-danger">{}</span>', words)
 
 
 def why(code: str) -> str:

@@ -69,7 +69,7 @@ def issue_line(issue: Issue) -> tuple[Any, ...]:
         variation.product.name,
         words.title,
         hints.field_name(issue.field, issue.params),
-        issue.params.get("value", ""),
+        hints.value_of(issue.kind, issue.params),
         words.fix,
         words.who,
         issue.code,

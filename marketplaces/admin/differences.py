@@ -15,12 +15,12 @@ from hub import tenancy
 from hub.counting import CAP, capped
 from hub.portal import portal_site
 from hub.row_number import row_number
-from marketplaces import drift, services, showing
+from marketplaces import drift, hints, services, showing
 from marketplaces.admin.pages import account_of, back, mine, number, to
 from marketplaces.admin.products import for_people
 from marketplaces.contract import Facet
 from marketplaces.desired import Wanted, wanted
-from marketplaces.models import Connection, Listing, Sync
+from marketplaces.models import Connection, Issue, Listing, Sync
 
 FOLDER = "portal/marketplaces"
 PER_PAGE = 50
@@ -45,7 +45,10 @@ CAUSES: tuple[tuple[str, Any, Any], ...] = (
     (
         Sync.Drift.REFUSED,
         gettext_lazy("Refused"),
-        gettext_lazy("The marketplace did not take our value. Correct it in the ERP, or try again."),
+        gettext_lazy(
+            "The marketplace did not take our value, or our own check did not send it: the reason stands "
+            "beside each. Correct it, or try again what the marketplace refused."
+        ),
     ),
     (
         Sync.Drift.HELD,
@@ -94,7 +97,11 @@ def differences(request: HttpRequest) -> HttpResponse:
         found = list(ordered[start : start + PER_PAGE + 1])
         places = [(one.connection_id, one.listing.variation) for one in found]
         due = wanted(seller.pk, places)
-        rows = [_row(one, due[one.connection_id, one.listing.variation_id]) for one in found]
+        said = _reasons(found) if cause == Sync.Drift.REFUSED else {}
+        rows = [
+            _row(one, due[one.connection_id, one.listing.variation_id], said.get(one.listing_id, []))
+            for one in found
+        ]
     context = {
         "title": _("Differences"),
         "tabs": [(key, title, min(counts[key], CAP), counts[key] > CAP) for key, title, _words in CAUSES],
@@ -106,18 +113,34 @@ def differences(request: HttpRequest) -> HttpResponse:
         "accounts": accounts,
         "account": chosen,
         "heals": cause in drift.HEALED,
+        "heals_all": cause in drift.HEALED and not all(one["was_kept_here"] for one in rows),
         "may_operate": tenancy.may(request, "operate"),
     }
     return portal_site.render(request, f"{FOLDER}/differences.html", context)
 
 
-def _row(sync: Sync, there: Wanted) -> dict[str, Any]:
+def _reasons(refused: list[Sync]) -> dict[int, list[Issue]]:
+    """Return the open errors of the listings of these rows."""
+    said: dict[int, list[Issue]] = {}
+    ids = [one.listing_id for one in refused]
+    for issue in Issue.objects.filter(listing_id__in=ids, closed_at__isnull=True).order_by("id"):
+        said.setdefault(issue.listing_id, []).append(issue)
+    return said
+
+
+def _row(sync: Sync, there: Wanted, open_issues: list[Issue]) -> dict[str, Any]:
+    said = [one for one in open_issues if one.facet == sync.facet]
     return {
         "sync": sync,
         "listing": sync.listing,
         "label": showing.FACETS[Facet(sync.facet)],
         "wanted": for_people(there).get(sync.facet, ""),
         "shown": showing.synced(sync.facet, sync.there),
+        "refusal": showing.refusal(sync, said) if said else "",
+        "reasons": [
+            (hints.hint(one.kind, one.field, one.params), f"{one.code} {one.message}".strip()) for one in said
+        ],
+        "was_kept_here": bool(said) and all(one.was_kept_here for one in said),
     }
 
 

@@ -210,7 +210,13 @@ class ListingAdmin(RowPage, SellerAdmin):
             "title": variation.sku,
             "listing": obj,
             "syncs": [
-                (facet, showing.FACETS[facet], syncs[facet], values.get(facet, ""))
+                (
+                    facet,
+                    showing.FACETS[facet],
+                    syncs[facet],
+                    values.get(facet, ""),
+                    showing.refusal(syncs[facet], (one for one in issues if one.closed_at is None)),
+                )
                 for facet in Facet
                 if facet in syncs
             ],

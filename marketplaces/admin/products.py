@@ -185,6 +185,8 @@ class Line:
     """The price that is kept back, if one is."""
     hints: list[tuple[hints.Hint, str]]
     """What is wrong: (our words, the marketplace's own)."""
+    refusals: dict[str, SafeString | str]
+    """Who refused the wanted value, by facet, as a badge."""
     is_ready: bool | None
     """What our check says now; None where it was not asked."""
 
@@ -249,7 +251,11 @@ def places(product: Product) -> list[Place]:
                 if not wrong:
                     wrong = [(hints.hint(one.kind, one.field, one.params), "") for one in issues]
             there = due[connection.pk, variation.pk]
-            lines.append(Line(variation, listing, for_people(there), there.offer, own, hold, wrong, is_ready))
+            refusals = {
+                facet: showing.refusal(sync, said.get(sync.listing_id, [])) for facet, sync in own.items()
+            }
+            values = for_people(there)
+            lines.append(Line(variation, listing, values, there.offer, own, hold, wrong, refusals, is_ready))
         found.append(Place(connection, lines, description.offers(Matcher)))
     return found
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Variation
 from hub.models import Seller
-from marketplaces.contract import Facet
+from marketplaces.contract import Facet, IssueKind
 from marketplaces.models.account import Connection
 from marketplaces.models.load import Load, Submission
 
@@ -341,3 +341,8 @@ class Issue(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.field} {self.code}".strip()
+
+    @property
+    def was_kept_here(self) -> bool:
+        """True where our check refused the value, so that the marketplace never heard of it."""
+        return self.origin == self.Origin.CHECK and self.kind != IssueKind.NO_ANSWER

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from marketplaces import engine, services
+from marketplaces import engine, price_rules, services
 from marketplaces.models import Connection, Exchange, Lag, Lane, Listing, Load, Passage, Sync
+from marketplaces.pricing import Rule, Rules
 from tests.marketplaces.shop import Shop, change_product, set_qty
 
 SYNC = reverse("portal:sync")
@@ -152,6 +154,62 @@ def test_a_listing_names_the_conversations_about_it_and_about_nothing_else(
 
     assert long in named
     assert other not in named
+
+
+@pytest.fixture
+def unpriced(stall: Shop, listed: None) -> Listing:
+    """PANELA-1, of whose price by the ERP's slip the rules leave nothing."""
+    rules = Rules(Rule(fixed=Decimal("-3.50")))
+    price_rules.save(connection=stall.connection, rules=rules, based_on=0)
+    stall.settle()
+    change_product(stall.listing("PANELA-1").variation, price="1.00")
+    stall.settle()
+    return stall.listing("PANELA-1")
+
+
+def test_a_price_our_own_check_refused_is_not_blamed_on_the_marketplace(
+    otto: Client, stall: Shop, unpriced: Listing
+) -> None:
+    rules = reverse("portal:price_rules", args=[stall.connection.pk])
+    for address in (
+        f"{DIFFERENCES}?cause=refused",
+        reverse("portal:marketplaces_listing_change", args=[unpriced.pk]),
+        reverse("portal:catalog_product_change", args=[unpriced.variation.product_id]),
+    ):
+        page = otto.get(address).content.decode()
+        assert "Não enviado: nossa conferência recusou" in page, address
+        assert "A sua regra de preço não deixa nada do preço" in page, address
+        assert "O preço do ERP é R$ 1,00." in page, address
+        assert f'href="{rules}"' in page, address
+        assert "Recusados pelo marketplace" not in page, address
+        assert "Corrigir aqui, no mapeamento" not in page, address
+
+    page = otto.get(DIFFERENCES, {"cause": "refused"}).content.decode()
+    assert "Tentar de novo" not in page
+    assert "Tentar tudo de novo" not in page
+
+
+def test_an_error_of_the_price_rules_leads_to_them(otto: Client, stall: Shop, unpriced: Listing) -> None:
+    page = otto.get(reverse("portal:errors")).content.decode()
+    assert "Corrigir aqui, nas regras de preço" in page
+    assert f'href="{reverse("portal:price_rules", args=[stall.connection.pk])}"' in page
+    assert "R$ 1,00" in page
+    assert "1.00" not in page
+    otto.cookies["hub_language"] = "en"
+    assert "The ERP&#x27;s price is R$ 1.00." in otto.get(reverse("portal:errors")).content.decode()
+
+
+def test_a_price_the_marketplace_refused_tells_its_reason_and_may_be_tried_again(
+    otto: Client, stall: Shop, listed: None
+) -> None:
+    change_product(stall.listing("PANELA-1").variation, price="0.10")
+    stall.settle()
+    (issue,) = stall.issues("PANELA-1")
+    page = otto.get(DIFFERENCES, {"cause": "refused"}).content.decode()
+    assert issue.code in page
+    assert "O marketplace recusou" in page
+    assert "Tentar de novo" in page
+    assert "Não enviado" not in page
 
 
 def test_a_vanished_listing_comes_with_its_choice(otto: Client, stall: Shop, listed: None) -> None:

@@ -22,7 +22,7 @@ WHERE paused_until < '2000-01-01Z' OR paused_until >= '2100-01-01Z';
 
 
 class Migration(migrations.Migration):
-    dependencies = [("marketplaces", "0015_caught_up")]
+    dependencies = [("marketplaces", "0016_sent_cause")]
 
     operations = [
         migrations.AlterField(

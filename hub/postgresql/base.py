@@ -10,11 +10,12 @@ import select
 import time
 from typing import Any
 
+import psycopg
 from django.db.backends.postgresql import base
 from django.db.utils import DatabaseErrorWrapper
 from django.utils.functional import cached_property
 
-ABOUT_VALUES = (base.Database.IntegrityError, base.Database.DataError)
+ABOUT_VALUES = (psycopg.IntegrityError, psycopg.DataError)
 QUIET_SECONDS = 5.0
 """After so long without a look the server is asked: a network forgets quiet connections and tells nobody."""
 
@@ -30,7 +31,7 @@ class Discreet(DatabaseErrorWrapper):
         if isinstance(error, ABOUT_VALUES) and error.sqlstate:
             said = error.diag.message_primary or ""
             # Of a value that cannot be read the sentence quotes the value itself.
-            if isinstance(error, base.Database.DataError) and '"' in said:
+            if isinstance(error, psycopg.DataError) and '"' in said:
                 said = type(error).__name__
             error.args = (f"{said} ({error.sqlstate})",)
         super().__exit__(kind, error, trace)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
@@ -15,7 +16,7 @@ from hub import tenancy
 from hub.counting import CAP, capped
 from hub.portal import portal_site
 from hub.row_number import row_number
-from marketplaces import drift, hints, services, showing
+from marketplaces import drift, held, hints, services, showing
 from marketplaces.admin.pages import account_of, back, mine, number, to
 from marketplaces.admin.products import for_people
 from marketplaces.contract import Facet
@@ -54,7 +55,8 @@ CAUSES: tuple[tuple[str, Any, Any], ...] = (
         Sync.Drift.HELD,
         gettext_lazy("Held"),
         gettext_lazy(
-            "The price moves too far from the one there: it is not sent until you approve it on its listing."
+            "The price moves too far from the one there: what waits is sent once you approve it, what was "
+            "rejected stays as it is until the ERP sends another price."
         ),
     ),
     (
@@ -98,8 +100,13 @@ def differences(request: HttpRequest) -> HttpResponse:
         places = [(one.connection_id, one.listing.variation) for one in found]
         due = wanted(seller.pk, places)
         said = _reasons(found) if cause == Sync.Drift.REFUSED else {}
+        holds = held.standing(found) if cause == Sync.Drift.HELD else {}
+        prefetch_related_objects(list(holds.values()), "decided_by")
         rows = [
-            _row(one, due[one.connection_id, one.listing.variation_id], said.get(one.listing_id, []))
+            {
+                **_row(one, due[one.connection_id, one.listing.variation_id], said.get(one.listing_id, [])),
+                "hold": holds.get(one.listing_id),
+            }
             for one in found
         ]
     context = {

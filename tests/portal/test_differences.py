@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from marketplaces import engine, price_rules, services
-from marketplaces.models import Connection, Exchange, Lag, Lane, Listing, Load, Passage, Sync
+from marketplaces.models import Connection, Exchange, HeldPrice, Lag, Lane, Listing, Load, Passage, Sync
 from marketplaces.pricing import Rule, Rules
 from tests.marketplaces.shop import Shop, change_product, set_qty
 
@@ -210,6 +210,32 @@ def test_a_price_the_marketplace_refused_tells_its_reason_and_may_be_tried_again
     assert "O marketplace recusou" in page
     assert "Tentar de novo" in page
     assert "Não enviado" not in page
+
+
+def test_a_rejected_price_is_told_as_rejected_by_whom_and_may_be_approved_after_all(
+    otto: Client, stall: Shop, listed: None
+) -> None:
+    price_rules.save(connection=stall.connection, rules=Rules(most_drop=Decimal(30)), based_on=0)
+    change_product(stall.listing("PANELA-1").variation, price="1.00")
+    change_product(stall.listing("PANELA-2").variation, price="2.00")
+    stall.settle()
+    here = {"next": f"{DIFFERENCES}?cause=held"}
+    first, second = HeldPrice.objects.order_by("price")
+    page = otto.get(here["next"]).content.decode()
+    assert page.count("Retido: varia demais") == 2
+
+    page = otto.post(reverse("portal:held_decide", args=[first.pk, "reject"]), here, follow=True)
+    rows = {row["listing"].variation.sku: row["hold"].state for row in page.context["rows"]}
+    assert rows == {"PANELA-1": "rejected", "PANELA-2": "open"}
+    assert "até o ERP enviar outro, ou até você aprovar este mesmo assim" in page.content.decode()
+    assert "otto@example.com" in page.content.decode()
+    assert page.content.decode().count("Retido: varia demais") == 1
+
+    otto.post(reverse("portal:held_decide", args=[first.pk, "approve"]), here)
+    otto.post(reverse("portal:held_decide", args=[second.pk, "approve"]), here)
+    stall.settle()
+    assert [stall.shown(f"PANELA-{number}")["price"] for number in (1, 2)] == ["1.00", "2.00"]
+    assert skus(otto, cause="held") == []
 
 
 def test_a_vanished_listing_comes_with_its_choice(otto: Client, stall: Shop, listed: None) -> None:

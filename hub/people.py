@@ -39,7 +39,8 @@ def open_account(*, name: str, email: str, is_test: bool = False, person: str = 
 def add_member(seller: Seller, *, email: str, role: str, name: str = "") -> tuple[Membership, bool]:
     """Let a person work for the seller; True when this made their sign-in, which has no password yet.
 
-    Raises AlreadyMember.
+    Links to set a first password that others were given end with it: they must not open this seller. Raises
+    AlreadyMember.
     """
     person = User.objects.filter(email__iexact=email.strip()).first()
     is_new = person is None
@@ -50,6 +51,9 @@ def add_member(seller: Seller, *, email: str, role: str, name: str = "") -> tupl
     )
     if not created:
         raise AlreadyMember
+    if not is_new and not person.has_usable_password():
+        person.set_unusable_password()
+        person.save(update_fields=["password"])
     return membership, is_new
 
 

@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from hub import people
 from hub.models import ApiKey, Membership, Seller, User
 from tests import make
 from tests.portal.conftest import sign_in
@@ -127,6 +128,20 @@ def test_no_link_opens_an_account_that_is_somebody_elses_too(ana: Client, shop: 
     known = make.make_member(shop, email="known@example.com", password="a long secret")
     response = ana.post(reverse("portal:account_member_link", args=[membership(known).pk]))
     assert response.status_code == 302
+
+
+def test_a_link_from_before_somebody_got_a_shop_of_their_own_opens_nothing(
+    ana: Client, anonymous: Client
+) -> None:
+    new = {"email": "bia@example.com", "name": "", "role": "viewer"}
+    page = ana.post(reverse("portal:account_members"), new).content.decode()
+    (link,) = re.findall(r"/password/[^\"'< ]+", page)
+    people.open_account(name="Loja da Bia", email="bia@example.com")
+
+    answer = anonymous.get(link, follow=True)
+
+    assert not answer.redirect_chain
+    assert b"new_password1" not in answer.content
 
 
 def test_the_same_person_is_not_added_twice(ana: Client, oscar: Client) -> None:

@@ -131,7 +131,8 @@ _ROWS = """d AS (
 )"""
 _THESE = "s.listing_id = d.listing_id AND s.facet = %(facet)s"
 
-_UNSETTLED = "greatest(s.confirmed_version, s.refused_version)"
+_SETTLED_VERSION = "greatest(s.confirmed_version, s.refused_version)"
+_NEVER_ANSWERED = f"s.sent_version > {_SETTLED_VERSION}"
 
 # What was sent, never answered and is now replaced by something newer has its end written down here. It may
 # be in force for all that: whatever becomes of the newer one, what stands there is in doubt.
@@ -141,10 +142,10 @@ WITH {_ROWS}, ended AS (
         s.sent_value AS value, '' AS why, 0 AS skipped, s.sent_received_at AS received_at,
         s.queued_at, s.sent_at, s.sent_cause AS cause
     FROM d JOIN marketplaces_sync s ON {_THESE}
-    WHERE s.sent_version > {_UNSETTLED} AND s.sent_version < d.version
+    WHERE {_NEVER_ANSWERED} AND s.sent_version < d.version
 ), {passages.keep("'unanswered'", cause="e.cause")}
 UPDATE marketplaces_sync s SET sent_version = d.version, sent_value = d.value, is_step = false,
-    doubted_version = CASE WHEN s.sent_version > {_UNSETTLED} THEN d.version ELSE s.doubted_version END,
+    doubted_version = CASE WHEN {_NEVER_ANSWERED} THEN d.version ELSE s.doubted_version END,
     queued_at = CASE WHEN s.sent_version = d.version AND s.failures > 0 THEN s.queued_at
                      ELSE least(greatest(s.due_at, s.received_at), clock_timestamp()) END,
     sent_received_at = CASE WHEN s.wanted_version = d.version THEN s.received_at ELSE clock_timestamp() END,
@@ -174,7 +175,7 @@ def _settling(
     """
     return f"""
 WITH {_ROWS}, was AS (
-    SELECT d.*, greatest(s.confirmed_version, s.refused_version) AS settled, s.confirmed_version AS confirmed,
+    SELECT d.*, {_SETTLED_VERSION} AS settled, s.confirmed_version AS confirmed,
         {sent} AS was_sent, {step} AS was_step, {once_more} AS once_more,
         CASE WHEN s.why_version = d.version THEN s.why ELSE '' END AS why,
         CASE WHEN {sent} THEN s.sent_cause WHEN s.wanted_version = d.version THEN s.cause ELSE '' END AS cause
@@ -230,14 +231,13 @@ def _not_taken(drift: str, *, unanswered: str) -> str:
 # What a publication may have replaced goes out first when the value is taken up again (`Due.is_refused`).
 _REFUSED = _settling(
     "'refused'",
-    _not_taken("refused", unanswered=f"s.sent_version > {_UNSETTLED} AND s.sent_version < d.version"),
-    _UNSETTLED,
-    once_more=f"s.follows AND s.why = 'content' AND s.why_version > {_UNSETTLED} AND NOT s.is_step "
+    _not_taken("refused", unanswered=f"{_NEVER_ANSWERED} AND s.sent_version < d.version"),
+    _SETTLED_VERSION,
+    once_more=f"s.follows AND s.why = 'content' AND s.why_version > {_SETTLED_VERSION} AND NOT s.is_step "
     "AND s.confirmed_value <> ''",
 )
-_NEVER_ANSWERED = f"s.sent_version > {_UNSETTLED}"
-_GIVEN_UP = _settling("'refused'", _not_taken("refused", unanswered=_NEVER_ANSWERED), _UNSETTLED)
-_HELD = _settling("'held'", _not_taken("held", unanswered=_NEVER_ANSWERED), _UNSETTLED, sent="false")
+_GIVEN_UP = _settling("'refused'", _not_taken("refused", unanswered=_NEVER_ANSWERED), _SETTLED_VERSION)
+_HELD = _settling("'held'", _not_taken("held", unanswered=_NEVER_ANSWERED), _SETTLED_VERSION, sent="false")
 
 _IN_FLIGHT = f"""
 WITH {_ROWS} UPDATE marketplaces_sync s SET submission_id = %(submission)s FROM d WHERE {_THESE}
@@ -251,8 +251,8 @@ FROM d WHERE {_THESE} RETURNING s.listing_id, s.failures
 
 # Before it was marked, nothing of the row was on its way: what had been settled was what had been sent.
 _NOT_SENT = f"""
-WITH {_ROWS} UPDATE marketplaces_sync s SET sent_version = {_UNSETTLED}, is_step = false
-FROM d WHERE {_THESE} AND s.sent_version = d.version AND s.sent_version > {_UNSETTLED}
+WITH {_ROWS} UPDATE marketplaces_sync s SET sent_version = {_SETTLED_VERSION}, is_step = false
+FROM d WHERE {_THESE} AND s.sent_version = d.version AND {_NEVER_ANSWERED}
 """
 
 _SETTLED = f"""

@@ -238,25 +238,28 @@ def _look_up_uncertain(
     uncertain = [due for due in dues if (due.is_uncertain or due.was_sent) and not due.remote_id]
     if not uncertain or not isinstance(adapter, ListingReader):
         return dues
-    refused: dict[int, Refusal] = {}
+    refused: list[Refusal] = []
     size = turn.connection.marketplace.description.batch.read
 
     def read(some: Sequence[Due]) -> Sequence[ListingView]:
         return adapter.read_listings([due.sku for due in some])
 
-    for batch in batches(uncertain, size):
-        for some, views in halving.ask(turn, batch, read, lambda due: due.sku):
-            if isinstance(views, Refused):
-                (due,) = some
-                issues = halving.issues(views)
-                refused[due.listing_id] = Refusal(due.listing_id, due.load_id, due.version, issues)
-                continue
-            listing_of = {due.sku: due.listing_id for due in some}
-            for view in views:
-                if view.state is not ListingState.ABSENT and view.sku in listing_of:
-                    found[listing_of[view.sku]] = view.remote_id
-    _refuse(turn, StoredIssue.Origin.MARKETPLACE, list(refused.values()), by_id)
-    return [due for due in dues if due.listing_id not in refused]
+    for some, views in halving.ask(turn, uncertain, size, read, lambda due: due.sku):
+        if isinstance(views, Refused):
+            refused.append(_told_no(some[0], views))
+            continue
+        listing_of = {due.sku: due.listing_id for due in some}
+        for view in views:
+            if view.state is not ListingState.ABSENT and view.sku in listing_of:
+                found[listing_of[view.sku]] = view.remote_id
+    _refuse(turn, StoredIssue.Origin.MARKETPLACE, refused, by_id)
+    gone = {one.listing_id for one in refused}
+    return [due for due in dues if due.listing_id not in gone]
+
+
+def _told_no(due: Due, refusal: Refused) -> Refusal:
+    """The marketplace would not so much as answer about this listing."""
+    return Refusal(due.listing_id, due.load_id, due.version, halving.issues(refusal))
 
 
 def _match(
@@ -275,16 +278,9 @@ def _match(
         items = [drafts[due.listing_id].item for due in some]
         return adapter.match([MatchQuery(item.sku, item.gtin, item.title, item.brand) for item in items])
 
-    answers = [
-        answer
-        for batch in batches(wanting, size)
-        for answer in halving.ask(turn, batch, match_all, lambda due: due.sku)
-    ]
-    for some, found in answers:
+    for some, found in halving.ask(turn, wanting, size, match_all, lambda due: due.sku):
         if isinstance(found, Refused):
-            (due,) = some
-            issues = halving.issues(found)
-            told_no.append(Refusal(due.listing_id, due.load_id, due.version, issues))
+            told_no.append(_told_no(some[0], found))
             continue
         matches = {match.sku: match for match in found}
         linked: list[Listing] = []

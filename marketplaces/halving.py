@@ -29,6 +29,18 @@ Answer = TypeVar("Answer")
 
 
 def ask(
+    turn: Turn,
+    asked: Sequence[Asked],
+    size: int,
+    call: Callable[[Sequence[Asked]], Answer],
+    sku: Callable[[Asked], str],
+) -> Iterator[tuple[Sequence[Asked], Answer | Refused]]:
+    """Ask about any number of items, `size` of them a call; yields as `halve` does."""
+    for batch in batches(asked, size):
+        yield from halve(turn, batch, call, sku)
+
+
+def halve(
     turn: Turn, asked: Sequence[Asked], call: Callable[[Sequence[Asked]], Answer], sku: Callable[[Asked], str]
 ) -> Iterator[tuple[Sequence[Asked], Answer | Refused]]:
     """Make one call about a batch; when it is refused whole, halve it until the culprit stands alone.
@@ -42,8 +54,8 @@ def ask(
             yield asked, refusal
             return
         middle = len(asked) // 2
-        yield from ask(turn, asked[:middle], call, sku)
-        yield from ask(turn, asked[middle:], call, sku)
+        yield from halve(turn, asked[:middle], call, sku)
+        yield from halve(turn, asked[middle:], call, sku)
     else:
         yield asked, answer
 
@@ -55,19 +67,18 @@ def send(
     settle: Callable[[Sequence[Item], Receipt], None],
 ) -> None:
     """Send a batch; each part of it is settled as soon as it is answered."""
-    for some, answer in ask(turn, items, publish, lambda item: item.sku):
+    for some, answer in halve(turn, items, publish, lambda item: item.sku):
         if isinstance(answer, Refused):
             answer = Receipt((Outcome(some[0].sku, Verdict.REJECTED, issues=issues(answer)),))
         settle(some, answer)
 
 
-def read(
-    turn: Turn, adapter: ListingReader, skus: Sequence[str]
-) -> Iterator[tuple[Sequence[str], Sequence[ListingView]]]:
+def read(turn: Turn, adapter: ListingReader, skus: Sequence[str]) -> Iterator[ListingView]:
     """Read listings, a call after the other; nothing is seen of one the marketplace will not tell of."""
-    for batch in batches(skus, turn.connection.marketplace.description.batch.read):
-        for some, views in ask(turn, batch, adapter.read_listings, str):
-            yield some, () if isinstance(views, Refused) else views
+    size = turn.connection.marketplace.description.batch.read
+    for _some, views in ask(turn, skus, size, adapter.read_listings, str):
+        if not isinstance(views, Refused):
+            yield from views
 
 
 def issues(refusal: Refused) -> tuple[Issue, ...]:

@@ -63,7 +63,7 @@ def _watch(turn: Turn, adapter: ListingReader) -> bool:
         by_sku = {listing.variation.sku: listing for listing in some}
         moves: list[Move] = []
         refused: list[Refusal] = []
-        for view in (view for _some, views in halving.read(turn, adapter, list(by_sku)) for view in views):
+        for view in halving.read(turn, adapter, list(by_sku)):
             listing = by_sku.get(view.sku)
             if listing is None:
                 continue
@@ -101,7 +101,7 @@ def _look(turn: Turn, adapter: ListingReader) -> timedelta:
             break
         asked_at = timezone.now()
         ids = {sku: pk for pk, sku in some}
-        views = [view for _some, seen in halving.read(turn, adapter, list(ids)) for view in seen]
+        views = list(halving.read(turn, adapter, list(ids)))
         note_seen(turn.connection, ids, views, asked_at, listens=listens)
         _note_fate(turn, ids, views, asked_at)
     now = timezone.now()

@@ -66,11 +66,10 @@ def _note_shown(turn: Turn, skus: Sequence[str], rows: Mapping[str, ledger.Row])
     adapter = turn.adapter
     if not isinstance(adapter, ListingReader):
         return
-    for _some, views in halving.read(turn, adapter, skus):
-        shown: list[ledger.Row] = []
-        for view in views:
-            if view.sku in rows and view.state is ListingState.LIVE and view.price is not None:
-                listing_id, version, _value = rows[view.sku]
-                value = Price(view.price, view.list_price or view.price).text
-                shown.append((listing_id, version, value))
-        ledger.note_shown(shown)
+    shown: list[ledger.Row] = []
+    for view in halving.read(turn, adapter, skus):
+        if view.sku in rows and view.state is ListingState.LIVE and view.price is not None:
+            listing_id, version, _value = rows[view.sku]
+            value = Price(view.price, view.list_price or view.price).text
+            shown.append((listing_id, version, value))
+    ledger.note_shown(shown)

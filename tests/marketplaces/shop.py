@@ -9,10 +9,21 @@ from typing import Any
 from django.utils import timezone
 
 from catalog.models import Category, Product, Variation
-from hub.models import Seller
+from hub.models import Seller, User
 from marketplaces import engine as lanes
-from marketplaces import mapping, services
-from marketplaces.models import Connection, Issue, Lane, Listing, Load, Marketplace, RemoteCategory, Sync
+from marketplaces import mapping, price_rules, services
+from marketplaces.models import (
+    Connection,
+    Issue,
+    Lane,
+    Listing,
+    Load,
+    Marketplace,
+    PriceRules,
+    RemoteCategory,
+    Sync,
+)
+from marketplaces.pricing import Rules
 from marketplaces.simulators.sandbox import SandboxSimulator, Settings
 from tests import engine, make
 from tests.simulators.lab import gtin
@@ -87,15 +98,23 @@ class Shop:
 
     def look(self) -> None:
         """Let every listing's turn in the read-back come, and run it once."""
-        now = timezone.now()
-        Sync.objects.filter(connection=self.connection, look_at__isnull=False).update(look_at=now)
-        Lane.objects.filter(connection=self.connection, kind="observe").update(run_at=now)
-        lanes.run(Lane.objects.get(connection=self.connection, kind="observe").pk)
+        mine = Sync.objects.filter(connection=self.connection, look_at__isnull=False)
+        mine.update(look_at=timezone.now())
+        self.run_lane("observe")
 
-    def hear_orders(self) -> None:
-        """Let the orders lane's time come, and run it once."""
-        Lane.objects.filter(connection=self.connection, kind="orders").update(run_at=timezone.now())
-        lanes.run(Lane.objects.get(connection=self.connection, kind="orders").pk)
+    def run_lane(self, kind: str) -> None:
+        """Let one worker take a lane for one slice; the lane's pause and those of its rows are over."""
+        now = timezone.now()
+        if kind in Lane.FACETS:
+            waiting = Sync.objects.filter(connection=self.connection, facet=kind, due_at__isnull=False)
+            waiting.update(due_at=now)
+        Lane.objects.filter(connection=self.connection, kind=kind).update(run_at=now)
+        lanes.run(Lane.objects.get(connection=self.connection, kind=kind).pk)
+
+    def save_rules(self, rules: Rules, by: User | None = None) -> PriceRules:
+        """Save price rules over the version in force."""
+        number, _rules = price_rules.current(self.connection.pk)
+        return price_rules.save(connection=self.connection, rules=rules, based_on=number, by=by)
 
     def listing(self, sku: str) -> Listing:
         return Listing.objects.get(connection=self.connection, variation__sku=sku)

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from hub.models import ApiCall
-from marketplaces import contract, engine, price_rules
+from marketplaces import contract, engine
 from marketplaces.models import Connection, Exchange, Lane, Passage, Sync
 from marketplaces.pricing import Rule, Rules
 from marketplaces.record import Record
@@ -154,13 +154,6 @@ def test_a_change_that_is_no_call_of_the_erp_has_no_cause(shop: Shop) -> None:
     assert shop.sync("PAN-1", "stock").cause == ""
 
 
-def save_rules(shop: Shop, rules: Rules) -> None:
-    """What the seller does on the page of price rules, for the first time."""
-    price_rules.save(
-        connection=shop.connection, rules=rules, based_on=price_rules.current(shop.connection.pk)[0]
-    )
-
-
 def test_a_figure_that_accounts_for_an_order_names_its_call(shop: Shop) -> None:
     shop.sell("PAN-1", qty=10)
     shop.connect()
@@ -188,7 +181,7 @@ def test_a_call_that_moves_a_product_under_another_price_rule_is_behind_its_pric
     shop.sell("PAN-1", price="100.00")
     make_category(shop.seller, "OFERTAS")
     shop.connect()
-    save_rules(shop, Rules(categories={"OFERTAS": Rule(Decimal(-20))}))
+    shop.save_rules(Rules(categories={"OFERTAS": Rule(Decimal(-20))}))
     words = {"categories": [{"code": "OFERTAS", "name": "Ofertas"}]}
     Erp(shop.seller).put("/products/PAN-1", {"product": words}, **{"X-Request-Id": "moved-1"})
     assert shop.sync("PAN-1", "price").cause == "moved-1"
@@ -202,7 +195,7 @@ def test_rules_and_buffers_of_the_seller_are_no_call_of_the_erp(shop: Shop) -> N
     shop.settle()
     assert {shop.sync("PAN-1", facet).cause for facet in ("price", "stock")} == {"call-1"}
 
-    save_rules(shop, Rules(Rule(Decimal(10))))
+    shop.save_rules(Rules(Rule(Decimal(10))))
     Connection.objects.filter(pk=shop.connection.pk).update(stock_reserve=2)
 
     marked = Sync.objects.filter(due_at__isnull=False).values_list("facet", "cause")

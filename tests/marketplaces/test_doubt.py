@@ -6,11 +6,10 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from django.utils import timezone
 
 from catalog.models import Variation
-from marketplaces import drift, engine, price_rules, services, stock
-from marketplaces.models import Lane, Listing, Sync
+from marketplaces import drift, services, stock
+from marketplaces.models import Listing
 from marketplaces.pricing import Rule, Rules
 from tests.marketplaces.shop import Shop, change_product, set_qty
 from tests.marketplaces.test_meanwhile import READING, ask_to_reconnect, meanwhile, run_content, run_lane
@@ -23,24 +22,11 @@ def lose_the_answer(shop: Shop, path: str) -> None:
     shop.sandbox.add_fault(match=path, status=504, after_commit=True)
 
 
-def run_due(shop: Shop, kind: str) -> None:
-    """One worker takes a lane whose pauses are over."""
-    now = timezone.now()
-    Lane.objects.filter(connection=shop.connection, kind=kind).update(run_at=now)
-    Sync.objects.filter(connection=shop.connection, due_at__isnull=False).update(due_at=now)
-    engine.run(Lane.objects.get(connection=shop.connection, kind=kind).pk)
-
-
 def publish_all(shop: Shop) -> None:
     """What was submitted is decided and on sale; prices and quantities wait."""
     while shop.sync("PAN-1", "content").submission_id or shop.listing("PAN-1").state != "connected":
-        run_due(shop, "submissions")
-        run_due(shop, "observe")
-
-
-def save_rules(shop: Shop, rules: Rules) -> None:
-    number, _rules = price_rules.current(shop.connection.pk)
-    price_rules.save(connection=shop.connection, rules=rules, based_on=number)
+        shop.run_lane("submissions")
+        shop.run_lane("observe")
 
 
 def save_buffers(shop: Shop) -> None:
@@ -66,7 +52,7 @@ def buy_one(shop: Shop) -> None:
 def sell_one(shop: Shop) -> None:
     """A shopper buys one, and the hub hears of it."""
     buy_one(shop)
-    run_due(shop, "orders")
+    shop.run_lane("orders")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +88,7 @@ def test_a_price_asked_for_again_goes_out_though_the_rules_went_there_and_back_m
     services.send_terms_again(connection=shop.connection, listings=Listing.objects.all(), facets=["price"])
 
     for percent in (10, 0):
-        save_rules(shop, Rules(base=Rule(percent=Decimal(percent))))
+        shop.save_rules(Rules(base=Rule(percent=Decimal(percent))))
     shop.settle()
 
     assert shop.shown("PAN-1")["price"] == "100.00"
@@ -113,26 +99,26 @@ def is_never_answered(shop: Shop, variation: Variation) -> None:
     for _time in range(3):
         silence = {"kind": "answer", "status": 200, "body": {"results": []}}
         shop.sandbox.add_fault(match="/v1/prices", after_commit=True, **silence)
-        run_due(shop, "price")
+        shop.run_lane("price")
     assert [issue.kind for issue in shop.issues("PAN-1")] == ["no_answer"]
 
 
 def cannot_be_sold(shop: Shop, variation: Variation) -> None:
     """The ERP says no price at all, which our own check refuses."""
     change_product(variation, price="0")
-    run_due(shop, "price")
+    shop.run_lane("price")
 
 
 def is_held(shop: Shop, variation: Variation) -> None:
     """The ERP says a price the guard holds."""
     change_product(variation, price="1.00")
-    run_due(shop, "price")
+    shop.run_lane("price")
 
 
 def is_refused_there(shop: Shop, variation: Variation) -> None:
     """The ERP says a price the marketplace does not take."""
     change_product(variation, price="90000000.00")
-    run_due(shop, "price")
+    shop.run_lane("price")
 
 
 @pytest.mark.parametrize("then", [is_never_answered, cannot_be_sold, is_held, is_refused_there])
@@ -141,11 +127,11 @@ def test_a_price_that_was_never_answered_is_not_forgotten_over_one_that_was_not_
 ) -> None:
     variation = shop.sell("PAN-1", price="100.00")
     shop.connect()
-    save_rules(shop, Rules(most_drop=Decimal(40)))
+    shop.save_rules(Rules(most_drop=Decimal(40)))
     shop.settle()
     change_product(variation, price="90.00")
     lose_the_answer(shop, "/v1/prices")
-    run_due(shop, "price")
+    shop.run_lane("price")
     assert shop.shown("PAN-1")["price"] == "90.00"
 
     then(shop, variation)
@@ -165,10 +151,10 @@ def test_a_publication_between_a_sale_and_its_order_leaves_no_unit_on_sale_twice
     assert shop.shown("PAN-1")["quantity"] == 9
 
     change_product(variation, name="Panela de pressão com nome novo")
-    run_due(shop, "content")
+    shop.run_lane("content")
     publish_all(shop)
     assert shop.shown("PAN-1")["quantity"] == 10
-    run_due(shop, "orders")
+    shop.run_lane("orders")
     shop.settle()
 
     assert shop.shown("PAN-1")["quantity"] == 9

@@ -93,7 +93,7 @@ def test_a_quantity_lower_than_ours_may_be_a_sale_and_is_looked_at_twice(shop: S
     shop.settle()
     assert shop.shown("PAN-1")["quantity"] == 9
 
-    shop.hear_orders()
+    shop.run_lane("orders")
     shop.look()
     shop.settle()
     assert shop.shown("PAN-1")["quantity"] == 10
@@ -102,18 +102,18 @@ def test_a_quantity_lower_than_ours_may_be_a_sale_and_is_looked_at_twice(shop: S
 def test_a_sale_nobody_has_heard_of_is_not_healed_away_while_orders_do_not_come_in(shop: Shop) -> None:
     shop.sell("PAN-1", qty=1)
     shop.connect()
-    shop.hear_orders()
+    shop.run_lane("orders")
     shop.sandbox.add_fault(match="/v1/orders", status=503, times=3)
     order = {"account": shop.account["account_id"], "lines": [{"sku": "PAN-1", "quantity": 1}]}
     shop.sandbox.create_orders([{**order, "status": "approved"}])
 
     for _look in range(3):
-        shop.hear_orders()
+        shop.run_lane("orders")
         shop.look()
         shop.settle()
         assert (shop.shown("PAN-1")["quantity"], drift_of(shop, "PAN-1", "stock")) == (0, "")
     shop.sandbox.clear_faults()
-    shop.hear_orders()
+    shop.run_lane("orders")
     for _look in range(2):
         shop.look()
         shop.settle()

@@ -5,21 +5,13 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from marketplaces import engine, services, submissions
+from marketplaces import services, submissions
 from marketplaces.contract import Facet, Receipt, UnexpectedAnswer
-from marketplaces.models import Exchange, Lane, Listing, Submission, Sync
+from marketplaces.models import Exchange, Listing, Submission, Sync
 from tests.marketplaces.shop import Shop
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WITHDRAW, READ, MATCH = "/v1/listings/withdraw", "/v1/listings/read", "/v1/catalogue/search"
-
-
-def run_due(shop: Shop, kind: str) -> None:
-    """One worker takes a lane whose pauses are over."""
-    now = timezone.now()
-    Lane.objects.filter(connection=shop.connection, kind=kind).update(run_at=now)
-    Sync.objects.filter(connection=shop.connection, due_at__isnull=False).update(due_at=now)
-    engine.run(Lane.objects.get(connection=shop.connection, kind=kind).pk)
 
 
 def refuse(shop: Shop, path: str, times: int) -> None:
@@ -51,7 +43,7 @@ def test_a_withdrawal_the_marketplace_says_nothing_about_is_given_up_after_the_t
     shop.sandbox.add_fault(match=WITHDRAW, kind="answer", status=200, body={"results": []}, times=50)
 
     for _time in range(5):
-        run_due(shop, "content")
+        shop.run_lane("content")
 
     assert Exchange.objects.filter(connection=shop.connection, url__contains=WITHDRAW).count() == 3
     assert shop.listing("PAN-1").state == Listing.State.ERROR
@@ -65,7 +57,7 @@ def test_a_listing_that_cannot_be_looked_up_is_not_created_and_stops_no_other(sh
     load = services.start_load(
         connection=shop.connection, action="connect", variations=shop.seller.variations.all()
     )
-    run_due(shop, "content")
+    shop.run_lane("content")
     refuse(shop, READ, times=2)
 
     shop.settle()
@@ -106,7 +98,7 @@ def test_a_number_of_a_submission_that_is_used_again_is_asked_about_again(shop: 
 
     submissions.follow(shop.connection, Facet.PRICE, [row], Receipt((), first.remote_id))
     for kind in ("submissions", "price"):
-        run_due(shop, kind)
+        shop.run_lane(kind)
     shop.settle()
 
     assert shop.sync("PAN-1", "price").submission_id is None

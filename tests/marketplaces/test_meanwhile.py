@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.db import connection as database
 
-from marketplaces import drift, engine, ledger, mapping, price_rules, services
+from marketplaces import drift, engine, ledger, mapping, services
 from marketplaces.contract import Facet
 from marketplaces.models import HeldPrice, Lane, Listing, RemoteCategory
 from marketplaces.pricing import Rules
@@ -216,9 +216,7 @@ def test_what_a_lost_publication_overwrote_comes_back_though_the_next_is_refused
 def test_a_publication_leaves_no_older_price_behind_one_that_is_held(shop: Shop) -> None:
     variation = shop.sell("PAN-1", price="129.90")
     shop.connect("PAN-1")
-    price_rules.save(
-        connection=shop.connection, rules=Rules(most_drop=Decimal(30), most_rise=Decimal(30)), based_on=0
-    )
+    shop.save_rules(Rules(most_drop=Decimal(30), most_rise=Decimal(30)))
     ask_to_reconnect(shop)
 
     def cut_twice() -> None:
@@ -267,7 +265,8 @@ def test_a_publication_leaves_no_older_terms_behind_those_the_marketplace_refuse
         assert shop.sync("PAN-1", facet).due_at is None
 
 
-def test_content_switched_off_with_an_answer_outstanding_leaves_no_older_terms(shop: Shop) -> None:
+@pytest.mark.parametrize("ending", ["switched off", "frozen"])
+def test_content_left_alone_with_an_answer_outstanding_leaves_no_older_terms(shop: Shop, ending: str) -> None:
     variation = shop.sell("PAN-1", qty=10)
     shop.connect("PAN-1")
     services.set_switches(connection=shop.connection, sync_content=True)
@@ -281,26 +280,10 @@ def test_content_switched_off_with_an_answer_outstanding_leaves_no_older_terms(s
     shop.sandbox.add_fault(match="/v1/loads", method="POST", kind="drop", after_commit=True)
     with meanwhile(READING, sold_out):
         run_content(shop)
-    services.set_switches(connection=shop.connection, sync_content=False)
-    shop.settle()
-
-    assert shop.shown("PAN-1")["quantity"] == 0
-
-
-def test_content_frozen_with_an_answer_outstanding_leaves_no_older_terms(shop: Shop) -> None:
-    variation = shop.sell("PAN-1", qty=10)
-    shop.connect("PAN-1")
-    services.set_switches(connection=shop.connection, sync_content=True)
-    change_product(variation, name="Panela de pressão com nome novo")
-
-    def sold_out() -> None:
-        set_qty(variation, 0)
-        run_lane(shop, "stock")
-
-    shop.sandbox.add_fault(match="/v1/loads", method="POST", kind="drop", after_commit=True)
-    with meanwhile(READING, sold_out):
-        run_content(shop)
-    freeze(shop, "content")
+    if ending == "frozen":
+        freeze(shop, "content")
+    else:
+        services.set_switches(connection=shop.connection, sync_content=False)
     engine_turns.run_until(lambda: shop.shown("PAN-1")["title"] == "Panela de pressão com nome novo")
     shop.settle()
 

@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalog.models import Product
-from hub.models import User
 from marketplaces import drift, held, price_rules, services
 from marketplaces import engine as lanes
 from marketplaces.models import Connection, HeldPrice, Lane, Listing, Load, Passage, PriceRules, Sync
@@ -31,11 +30,6 @@ D = Decimal
 
 def rule(percent: str = "0", fixed: str = "0", ending: str = "none", offer: str = "from_for") -> Rule:
     return Rule(D(percent), D(fixed), Ending(ending), Offer(offer))
-
-
-def save(shop: Shop, rules: Rules, by: User | None = None) -> PriceRules:
-    number, _rules = price_rules.current(shop.connection.pk)
-    return price_rules.save(connection=shop.connection, rules=rules, based_on=number, by=by)
 
 
 def shown(shop: Shop, sku: str) -> tuple[str, str]:
@@ -61,7 +55,7 @@ def open_holds(shop: Shop) -> Any:
 
 def test_the_first_publication_carries_the_rules_price(shop: Shop) -> None:
     shop.sell("PAN-1", price="100.00", promotional_price="80.00")
-    save(shop, Rules(rule("10", ending="90")))
+    shop.save_rules(Rules(rule("10", ending="90")))
 
     shop.connect()
 
@@ -71,7 +65,7 @@ def test_the_first_publication_carries_the_rules_price(shop: Shop) -> None:
 
 def test_later_prices_follow_by_the_rule(shop: Shop) -> None:
     variation = shop.sell("PAN-1", price="100.00")
-    save(shop, Rules(rule("10", "2", "99")))
+    shop.save_rules(Rules(rule("10", "2", "99")))
     shop.connect()
 
     change_product(variation, price="200.00")
@@ -90,8 +84,7 @@ def test_the_most_specific_rule_decides_what_each_listing_costs(shop: Shop) -> N
     Product.objects.filter(sku="B").update(category_codes=["OFERTAS", "PANELAS"])
     shop.connect()
 
-    save(
-        shop,
+    shop.save_rules(
         Rules(
             base=rule("1"),
             categories={"OFERTAS": rule("-20"), "PANELAS": rule("5")},
@@ -114,7 +107,7 @@ def test_saving_marks_exactly_the_listings_whose_price_changes(shop: Shop) -> No
     shop.connect()
     before = dict(Sync.objects.filter(facet="price").values_list("listing_id", "wanted_version"))
 
-    version = save(shop, Rules(skus={"PAN-2": rule("10"), "PAN-3": rule("0", "0")}))
+    version = shop.save_rules(Rules(skus={"PAN-2": rule("10"), "PAN-3": rule("0", "0")}))
 
     after = dict(Sync.objects.filter(facet="price").values_list("listing_id", "wanted_version"))
     assert {pk for pk in after if after[pk] != before[pk]} == {shop.listing("PAN-2").pk}
@@ -127,7 +120,7 @@ def test_a_product_that_moves_to_a_category_with_a_rule_gets_its_price(shop: Sho
     variation = shop.sell("PAN-1", price="100.00")
     make.make_category(shop.seller, "OFERTAS")
     shop.connect()
-    save(shop, Rules(categories={"OFERTAS": rule("-20")}))
+    shop.save_rules(Rules(categories={"OFERTAS": rule("-20")}))
 
     change_product(variation, category_codes=["OFERTAS", "PANELAS"])
     shop.settle()
@@ -143,7 +136,7 @@ def test_a_product_that_moves_to_a_category_with_a_rule_gets_its_price(shop: Sho
 def test_moving_between_categories_sends_nothing_where_no_rule_looks_at_them(shop: Shop) -> None:
     variation = shop.sell("PAN-1")
     shop.connect()
-    save(shop, Rules(rule("10")))
+    shop.save_rules(Rules(rule("10")))
     shop.settle()
     version = shop.sync("PAN-1", "price").wanted_version
 
@@ -161,7 +154,7 @@ def test_a_rule_that_leaves_nothing_of_a_price_is_told_in_the_preview_and_not_sa
     found = price_rules.preview(shop.connection, rules)
     assert (found.impossible, found.impossible_skus) == (1, ["BARATA"])
     with pytest.raises(price_rules.RulesRefused, match="BARATA"):
-        save(shop, rules)
+        shop.save_rules(rules)
 
     shop.settle()
     assert not PriceRules.objects.exists()
@@ -173,7 +166,7 @@ def test_a_price_a_rule_leaves_nothing_of_later_is_refused_in_words_and_closes_w
 ) -> None:
     variation = shop.sell("PAN-1", price="100.00")
     shop.connect()
-    save(shop, Rules(rule(fixed="-10")))
+    shop.save_rules(Rules(rule(fixed="-10")))
     shop.settle()
 
     change_product(variation, price="5.00")
@@ -181,7 +174,7 @@ def test_a_price_a_rule_leaves_nothing_of_later_is_refused_in_words_and_closes_w
     assert [issue.kind for issue in shop.issues("PAN-1")] == ["price_rule"]
     assert shown(shop, "PAN-1")[0] == "90.00"
 
-    save(shop, Rules())
+    shop.save_rules(Rules())
     shop.settle()
     assert shop.issues("PAN-1") == []
     assert shown(shop, "PAN-1")[0] == "5.00"
@@ -192,8 +185,8 @@ def slipped(shop: Shop) -> Shop:
     """PAN-1 costs 1.00 by the ERP's slip: of that the rules in force, their second version, leave nothing."""
     shop.sell("PAN-1", price="10.00")
     shop.sell("PAN-2", price="100.00")
-    save(shop, Rules(skus={"PAN-1": rule(fixed="-3.50")}))
-    save(shop, Rules(rule("10"), skus={"PAN-1": rule(fixed="-3.50")}))
+    shop.save_rules(Rules(skus={"PAN-1": rule(fixed="-3.50")}))
+    shop.save_rules(Rules(rule("10"), skus={"PAN-1": rule(fixed="-3.50")}))
     shop.connect()
     erp_says(shop, "1.00")
     assert [issue.kind for issue in shop.issues("PAN-1")] == ["price_rule"]
@@ -208,7 +201,7 @@ def test_a_price_the_rules_in_force_leave_nothing_of_already_is_told_and_stops_n
     found = price_rules.preview(slipped.connection, rules)
     assert (found.impossible, found.is_savable) == (0, True)
     assert (found.still_impossible, found.still_impossible_skus) == (1, ["PAN-1"])
-    version = save(slipped, rules)
+    version = slipped.save_rules(rules)
     slipped.settle()
 
     assert version.changed == 1
@@ -229,7 +222,7 @@ def test_a_rollback_that_leaves_nothing_of_a_price_is_foretold_and_keeps_the_pri
     slipped: Shop,
 ) -> None:
     first = PriceRules.objects.get(number=1)
-    save(slipped, Rules(rule("10")))
+    slipped.save_rules(Rules(rule("10")))
     slipped.settle()
     assert shown(slipped, "PAN-1")[0] == "1.10"
 
@@ -250,7 +243,7 @@ def test_rules_for_an_account_with_nothing_listed_are_not_stopped_by_a_price_of_
     rules = Rules(rule(fixed="-3.50"))
     found = price_rules.preview(shop.connection, rules)
     assert (found.is_listed, found.impossible, found.is_savable) == (False, 1, True)
-    save(shop, rules)
+    shop.save_rules(rules)
     assert PriceRules.objects.get().said == rules
 
 
@@ -270,7 +263,7 @@ def test_numbers_outside_what_a_rule_may_say_are_refused(shop: Shop, rules: Rule
     with pytest.raises(price_rules.RulesRefused):
         price_rules.preview(shop.connection, rules)
     with pytest.raises(price_rules.RulesRefused):
-        save(shop, rules)
+        shop.save_rules(rules)
 
 
 # --- versions ---------------------------------------------------------------------------------
@@ -280,8 +273,8 @@ def test_rolling_back_makes_a_new_version_equal_to_the_old_one_and_sends_the_old
     shop.sell("PAN-1", price="100.00")
     shop.connect()
     person = make.make_member(shop.seller)
-    first = save(shop, Rules(rule("10")), person)
-    save(shop, Rules(rule("50"), skus={"PAN-1": rule("60")}), person)
+    first = shop.save_rules(Rules(rule("10")), person)
+    shop.save_rules(Rules(rule("50"), skus={"PAN-1": rule("60")}), person)
     shop.settle()
     assert shown(shop, "PAN-1")[0] == "160.00"
 
@@ -294,7 +287,7 @@ def test_rolling_back_makes_a_new_version_equal_to_the_old_one_and_sends_the_old
 
 
 def test_a_version_never_changes(shop: Shop) -> None:
-    version = save(shop, Rules(rule("10")))
+    version = shop.save_rules(Rules(rule("10")))
     with pytest.raises(IntegrityError), transaction.atomic():
         PriceRules.objects.filter(pk=version.pk).update(rules={})
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -302,7 +295,7 @@ def test_a_version_never_changes(shop: Shop) -> None:
 
 
 def test_what_somebody_else_saved_meanwhile_is_not_overwritten(shop: Shop) -> None:
-    save(shop, Rules(rule("10")))
+    shop.save_rules(Rules(rule("10")))
     with pytest.raises(price_rules.RulesRefused, match="1"):
         price_rules.save(connection=shop.connection, rules=Rules(rule("20")), based_on=0)
     assert price_rules.current(shop.connection.pk)[1].base.percent == 10
@@ -318,7 +311,7 @@ def test_no_price_is_taken_while_rules_are_being_saved(shop: Shop) -> None:
         connections.close_all()
 
     with transaction.atomic():
-        save(shop, Rules(rule("10")))
+        shop.save_rules(Rules(rule("10")))
         change_product(variation, price="50.00")
         worker = threading.Thread(target=look)
         worker.start()
@@ -402,7 +395,7 @@ def test_what_the_preview_says_is_what_then_happens(
 ) -> None:
     shop = stocked
     # Back to the ERP's own figures: rules of the example before might leave nothing of the new ones.
-    save(shop, Rules())
+    shop.save_rules(Rules())
     for sku, (full, promotional) in zip(("PAN-1", "PAN-2", "PAN-3"), catalogue, strict=True):
         Product.objects.filter(sku=sku).update(
             price=full, promotional_price=promotional, category_codes=codes or ["PANELAS"]
@@ -414,9 +407,9 @@ def test_what_the_preview_says_is_what_then_happens(
     found = price_rules.preview(shop.connection, rules)
     if found.impossible:
         with pytest.raises(price_rules.RulesRefused):
-            save(shop, rules)
+            shop.save_rules(rules)
         return
-    version = save(shop, rules)
+    version = shop.save_rules(rules)
     shop.settle()
 
     after = {sku: shown(shop, sku) for sku in SKUS}
@@ -438,7 +431,7 @@ def test_what_the_preview_says_is_what_then_happens(
 
 def test_the_read_back_sees_no_drift_where_a_rule_explains_the_difference(shop: Shop) -> None:
     shop.sell("PAN-1", price="100.00")
-    save(shop, Rules(rule("15", ending="90")))
+    shop.save_rules(Rules(rule("15", ending="90")))
     shop.connect()
     sent = len(prices_sent(shop, "PAN-1"))
 
@@ -453,7 +446,7 @@ def test_the_read_back_sees_no_drift_where_a_rule_explains_the_difference(shop: 
 
 def test_a_price_changed_outside_is_healed_to_the_rules_price_and_not_held(shop: Shop) -> None:
     shop.sell("PAN-1", price="100.00")
-    save(shop, Rules(rule("15"), most_drop=D(10)))
+    shop.save_rules(Rules(rule("15"), most_drop=D(10)))
     shop.connect()
     shop.sandbox.set_listing(shop.account["account_id"], "PAN-1", price="400.00")
 
@@ -471,7 +464,7 @@ def test_a_price_changed_outside_is_healed_to_the_rules_price_and_not_held(shop:
 def guarded(shop: Shop) -> Shop:
     """PAN-1 at 100.00, and a guard that holds drops over 30 % and rises over 100 %."""
     shop.sell("PAN-1", price="100.00")
-    save(shop, Rules(most_drop=D(30), most_rise=D(100)))
+    shop.save_rules(Rules(most_drop=D(30), most_rise=D(100)))
     shop.connect()
     return shop
 
@@ -636,7 +629,7 @@ def test_a_vanished_listing_let_go_leaves_no_price_waiting_for_a_decision(guarde
 def test_a_rule_that_cuts_too_deep_is_held_as_well(guarded: Shop) -> None:
     found = price_rules.preview(guarded.connection, Rules(rule("-40"), most_drop=D(30)))
     assert found.held == 1
-    save(guarded, Rules(rule("-40"), most_drop=D(30)))
+    guarded.save_rules(Rules(rule("-40"), most_drop=D(30)))
     guarded.settle()
     assert shown(guarded, "PAN-1")[0] == "100.00"
     assert open_holds(guarded).get().price == D("60.00")
@@ -644,7 +637,7 @@ def test_a_rule_that_cuts_too_deep_is_held_as_well(guarded: Shop) -> None:
 
 def test_a_wider_guard_lets_out_what_it_no_longer_holds(guarded: Shop) -> None:
     erp_says(guarded, "50.00")
-    save(guarded, Rules(most_drop=D(60)))
+    guarded.save_rules(Rules(most_drop=D(60)))
     guarded.settle()
     assert shown(guarded, "PAN-1")[0] == "50.00"
     assert not open_holds(guarded).exists()
@@ -673,7 +666,7 @@ def test_rules_hold_for_their_own_connection_only(shop: Shop, sandbox: SandboxSi
         name="Filial",
         credentials={"api_key": account["api_key"]},
     )
-    save(shop, Rules(rule("10")))
+    shop.save_rules(Rules(rule("10")))
     assert price_rules.current(branch.pk) == (0, Rules())
 
 

@@ -102,11 +102,15 @@ def test_no_page_shows_another_sellers_rows(beto: tuple[World, User], ana: tuple
     visited = 0
     for pattern in named_pages():
         for address in addresses(pattern, world):
-            for query in ("", f"?q={BETO.lower()}"):
-                response = client.get(address + query)
+            answers = [client.get(address)]
+            if answers[0].status_code == 200:
+                answers.append(client.get(f"{address}?q={BETO.lower()}"))
+            for response in answers:
                 assert response.status_code < 500, address
                 assert BETO not in text(response), address
-                visited += 1
+            # What is said of addresses that only take forms waits for a page nobody opens here.
+            client.cookies.pop("messages", None)
+            visited += 1
     assert visited > 50
 
 
@@ -168,6 +172,7 @@ def test_no_post_changes_another_sellers_rows(beto: tuple[World, User], ana: tup
             response = client.post(address, {"name": "x", "role": "viewer", "post": "yes"})
             assert response.status_code < 500, address
             assert BETO not in text(response), address
+            client.cookies.pop("messages", None)
     assert snapshot(world) == before
 
 

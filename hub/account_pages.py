@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
@@ -21,7 +22,7 @@ from unfold.widgets import (
 )
 
 from hub import people, start_page, tenancy
-from hub.models import ApiKey, Membership, Seller
+from hub.models import ApiKey, Invitation, Membership, Seller
 from hub.portal import portal_site
 from hub.refusals import Refusal
 
@@ -124,7 +125,13 @@ class MemberForm(forms.Form):
 
 
 def _show_members(
-    request: HttpRequest, form: MemberForm, *, link: str = "", person: str = "", status: int = 200
+    request: HttpRequest,
+    form: MemberForm,
+    *,
+    link: str = "",
+    invitation: str = "",
+    person: str = "",
+    status: int = 200,
 ) -> HttpResponse:
     seller = tenancy.actor(request).seller
     context = {
@@ -133,9 +140,12 @@ def _show_members(
             (one, people.may_hand_out_link(one))
             for one in seller.memberships.select_related("user").order_by("user__email")
         ],
+        "invitations": seller.invitations.select_related("user").order_by("user__email"),
+        "now": timezone.now(),
         "roles": Membership.Role.choices,
         "form": form,
         "link": link,
+        "invitation": invitation,
         "person": person,
     }
     return portal_site.render(request, "portal/account/members.html", context, status=status)
@@ -152,23 +162,23 @@ def members(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _show_members(request, form, status=400)
     try:
-        membership, is_new = people.add_member(tenancy.actor(request).seller, **form.cleaned_data)
+        added = people.add_member(tenancy.actor(request).seller, **form.cleaned_data)
     except Refusal as refusal:
         form.add_error("email", str(refusal))
         return _show_members(request, form, status=400)
-    if not is_new:
-        messages.success(
-            request,
-            _("%(email)s can work here now, with the password they already have.")
-            % {"email": membership.user.email},
-        )
-        return back_to("account_members")
-    return _show_link(request, membership)
+    if isinstance(added, Invitation):
+        return _show_invitation(request, added)
+    return _show_link(request, added)
 
 
 def _show_link(request: HttpRequest, membership: Membership) -> HttpResponse:
     link = request.build_absolute_uri(people.password_path(membership.user))
     return _show_members(request, MemberForm(), link=link, person=membership.user.email)
+
+
+def _show_invitation(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    link = request.build_absolute_uri(people.invitation_path(invitation))
+    return _show_members(request, MemberForm(), invitation=link, person=invitation.user.email)
 
 
 def _own_member(request: HttpRequest, member_id: int) -> Membership:
@@ -219,6 +229,33 @@ def member_link(request: HttpRequest, member_id: int) -> HttpResponse:
         messages.error(request, _("This person has a password already; the hub's support can help them."))
         return back_to("account_members")
     return _show_link(request, membership)
+
+
+def _own_invitation(request: HttpRequest, invitation_id: int) -> Invitation:
+    return get_object_or_404(
+        Invitation.objects.select_related("user"),
+        pk=invitation_id,
+        seller_id=tenancy.actor(request).seller.pk,
+    )
+
+
+@portal_site.page("account/invitations/<int:invitation_id>/link/", "account_invitation_link", needs="manage")
+@require_POST
+def invitation_link(request: HttpRequest, invitation_id: int) -> HttpResponse:
+    """Make a new link of an invitation; the one before ends."""
+    return _show_invitation(request, _own_invitation(request, invitation_id))
+
+
+@portal_site.page(
+    "account/invitations/<int:invitation_id>/withdraw/", "account_invitation_withdraw", needs="manage"
+)
+@require_POST
+def withdraw_invitation(request: HttpRequest, invitation_id: int) -> HttpResponse:
+    """Take an invitation back."""
+    invitation = _own_invitation(request, invitation_id)
+    invitation.delete()
+    messages.success(request, _("%(email)s is no longer invited.") % {"email": invitation.user.email})
+    return back_to("account_members")
 
 
 class SellerForm(forms.ModelForm):  # type: ignore[type-arg]

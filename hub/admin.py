@@ -22,21 +22,26 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.widgets import UnfoldAdminEmailInputWidget
 
 from hub import account_pages, api_log_pages, own_account, people  # noqa: F401  (the pages register themselves)
+from hub.account_pages import MemberForm
 from hub.homologation import pages  # noqa: F401  (as above)
-from hub.models import ApiKey, Membership, Seller, User
+from hub.models import ApiKey, Invitation, Membership, Seller, User
+from hub.refusals import Refusal
 from hub.row_number import row_number
 from hub.staff import ReadOnlyStaffAdmin, StaffAdmin
 
 
 class MemberInline(TabularInline):
-    """Who works for the seller."""
+    """Who works for the seller; people are added on a page of their own, as some are only invited."""
 
     model = Membership
     extra = 0
-    autocomplete_fields = ("user",)
     fields = ("user", "role", "created_at")
-    readonly_fields = ("created_at",)
+    readonly_fields = ("user", "created_at")
     tab = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody: a person who is picked has not said a word."""
+        return False
 
 
 class NewSellerForm(ModelForm):  # type: ignore[type-arg]
@@ -44,7 +49,10 @@ class NewSellerForm(ModelForm):  # type: ignore[type-arg]
 
     owner = forms.EmailField(
         label=gettext_lazy("Owner's e-mail"),
-        help_text=gettext_lazy("Somebody new gets a sign-in; make their first-password link on their page."),
+        help_text=gettext_lazy(
+            "Somebody new gets a sign-in; make their first-password link on their page. "
+            "Somebody who has one is invited: make the link under “Add people”."
+        ),
         widget=UnfoldAdminEmailInputWidget(),
     )
 
@@ -71,7 +79,7 @@ class SellerStaffAdmin(StaffAdmin):
     )
     add_fieldsets = ((None, {"fields": ("name", "owner", "is_test")}),)
     inlines = (MemberInline,)
-    actions_detail = ("api_keys",)
+    actions_detail = ("api_keys", "add_people")
 
     def get_form(
         self, request: HttpRequest, obj: Seller | None = None, change: bool = False, **kwargs: Any
@@ -91,7 +99,14 @@ class SellerStaffAdmin(StaffAdmin):
             obj.save(update_fields=form.changed_data)
             return
         obj.save()
-        people.add_member(obj, email=form.cleaned_data["owner"], role=Membership.Role.OWNER)
+        email, role = form.cleaned_data["owner"], Membership.Role.OWNER
+        added = people.add_member(obj, email=email, role=role, by_staff=True)
+        if isinstance(added, Invitation):
+            messages.warning(
+                request,
+                _("%(email)s has a sign-in already and is only invited: make the link under “Add people”.")
+                % {"email": added.user.email},
+            )
 
     def has_delete_permission(self, request: HttpRequest, obj: Seller | None = None) -> bool:
         """A seller is switched off, never deleted: its orders are other people's business too."""
@@ -104,6 +119,14 @@ class SellerStaffAdmin(StaffAdmin):
         if seller is None:
             raise Http404
         return _keys_page(request, self, seller)
+
+    @action(description=gettext_lazy("Add people"), icon="person_add", permissions=["change"])
+    def add_people(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Add people, and see who is invited."""
+        seller = self.get_object(request, object_id)
+        if seller is None:
+            raise Http404
+        return _people_page(request, self, seller)
 
 
 def _keys_page(request: HttpRequest, model_admin: Any, seller: Seller) -> HttpResponse:
@@ -135,6 +158,54 @@ def _change_keys(request: HttpRequest, seller: Seller) -> dict[str, Any]:
         return {}
     key, secret = old.rotate(by=request.user)  # type: ignore[arg-type]
     return {"key": key, "secret": secret}
+
+
+def _people_page(request: HttpRequest, model_admin: Any, seller: Seller) -> HttpResponse:
+    request.current_app = model_admin.admin_site.name
+    form = MemberForm(request.POST if "email" in request.POST else None)
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": _("People of %(seller)s") % {"seller": seller.name},
+        "form": form,
+    }
+    if request.method == "POST":
+        context.update(_change_people(request, seller, form))
+    context["invitations"] = seller.invitations.select_related("user").order_by("user__email")
+    return TemplateResponse(request, "admin/seller_people.html", context)
+
+
+def _change_people(request: HttpRequest, seller: Seller, form: MemberForm) -> dict[str, Any]:
+    if "email" in request.POST:
+        return _add_person(request, seller, form) if form.is_valid() else {}
+    wanted = request.POST.get("link") or request.POST.get("withdraw") or ""
+    invitation = seller.invitations.select_related("user").filter(pk=row_number(wanted)).first()
+    if invitation is None:
+        raise Http404
+    if "withdraw" in request.POST:
+        invitation.delete()
+        return {}
+    return _invitation_link(request, invitation)
+
+
+def _add_person(request: HttpRequest, seller: Seller, form: MemberForm) -> dict[str, Any]:
+    try:
+        added = people.add_member(seller, **form.cleaned_data, by_staff=True)
+    except Refusal as refusal:
+        form.add_error("email", str(refusal))
+        return {}
+    if isinstance(added, Invitation):
+        return _invitation_link(request, added)
+    messages.success(
+        request,
+        _("%(email)s works for this seller now. Their first-password link is made on their own page.")
+        % {"email": added.user.email},
+    )
+    return {"form": MemberForm()}
+
+
+def _invitation_link(request: HttpRequest, invitation: Invitation) -> dict[str, Any]:
+    link = request.build_absolute_uri(people.invitation_path(invitation))
+    return {"link": link, "person": invitation.user, "form": MemberForm()}
 
 
 @admin.register(ApiKey)
@@ -185,6 +256,27 @@ class UserStaffAdmin(StaffAdmin, DjangoUserAdmin):  # type: ignore[misc, type-ar
     def show_sellers(self, user: User) -> str:
         """Whom the person works for."""
         return ", ".join(one.seller.name for one in user.memberships.all()) or "–"
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Write only what the form changed; a sign-in that becomes staff's begins anew.
+
+        Any seller's owner may have made it, and hold its password.
+        """
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        columns = {field.name for field in User._meta.concrete_fields}
+        changed = {name for name in form.changed_data if name in columns}
+        if "is_staff" in changed and obj.is_staff:
+            obj.set_unusable_password()
+            changed.add("password")
+            own_account.forget_devices(obj)
+            messages.warning(
+                request,
+                _("The password of %(email)s no longer works. Make a password link for them.")
+                % {"email": obj.email},
+            )
+        obj.save(update_fields=changed)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """A person is switched off, never deleted: what they did keeps their name."""

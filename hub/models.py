@@ -182,6 +182,52 @@ def digest_of(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    """Questions about invitations."""
+
+    def open(self, now: datetime) -> InvitationQuerySet:
+        """Those whose link still works."""
+        return self.filter(made_at__gt=now - Invitation.VALID, seller__is_active=True, user__is_active=True)
+
+
+class Invitation(models.Model):
+    """A seller asks somebody who has a sign-in already to work for it; only that person makes it so.
+
+    It takes the link, which the seller hands over, and the person's password: whoever else made the
+    sign-in has no link, and whoever else made the link has no password (decision 0019).
+    """
+
+    VALID = timedelta(days=3)
+
+    seller = models.ForeignKey(Seller, models.CASCADE, related_name="invitations", verbose_name=_("seller"))
+    user = models.ForeignKey(User, models.CASCADE, related_name="invitations", verbose_name=_("user"))
+    role = models.CharField(_("role"), max_length=10, choices=Membership.Role)
+    digest = models.CharField(max_length=64, editable=False)
+    """Of the link's secret, which is shown once and kept nowhere."""
+    made_at = models.DateTimeField(_("since"))
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
+        constraints = [
+            models.UniqueConstraint(fields=["seller", "user"], name="hub_invitation_once"),
+            models.UniqueConstraint(fields=["digest"], name="hub_invitation_digest_once"),
+            models.CheckConstraint(
+                condition=Q(role__in=["owner", "operator", "viewer"]), name="hub_invitation_role_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.get_role_display()}"
+
+    @property
+    def ends_at(self) -> datetime:
+        """Until when its link works."""
+        return self.made_at + self.VALID
+
+
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     """Questions about API keys."""
 

@@ -1,4 +1,4 @@
-"""A person's own sign-in: the first password by link, and the second step with an authenticator app."""
+"""A person's own sign-in: the first password by link, invitations, and the second step with an app."""
 
 from __future__ import annotations
 
@@ -9,22 +9,26 @@ from typing import Any, cast
 import qrcode
 import qrcode.image.svg
 from django.contrib import messages
-from django.contrib.auth.forms import SetPasswordForm
-from django.contrib.auth.views import PasswordResetConfirmView
+from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
+from django.contrib.auth.views import INTERNAL_RESET_SESSION_TOKEN, PasswordResetConfirmView
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse, reverse_lazy
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 from django_otp import login as otp_login
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.widgets import BASE_INPUT_CLASSES
 
+from hub import people
 from hub.models import User
 from hub.portal import portal_site
+from hub.signin import Login
 
 RECOVERY_CODES = 8
 
@@ -39,9 +43,13 @@ class FirstPasswordForm(SetPasswordForm):  # type: ignore[type-arg]
 
 
 class SetPassword(PasswordResetConfirmView):
-    """The page a one-time link opens; the link dies with the first use or after three days."""
+    """The page a one-time link opens.
+
+    The link dies with the first use, after three days, and when the person works for more or for fewer.
+    """
 
     form_class = FirstPasswordForm
+    token_generator = people.password_links
     template_name = "portal/set_password.html"
     success_url = reverse_lazy("portal:login")
 
@@ -51,9 +59,57 @@ class SetPassword(PasswordResetConfirmView):
         return {**portal_site.each_context(self.request), **super().get_context_data(**kwargs)}
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Keep the password and send the person to sign in."""
+        """Keep the password and send the person to sign in, unless the link died this very moment."""
+        with transaction.atomic():
+            person = people.hold_for_link(form.user, self.request.session[INTERNAL_RESET_SESSION_TOKEN])
+            if person is None:
+                self.validlink = False
+                return self.render_to_response(self.get_context_data())
+            form.user = person
+            answer = super().form_valid(form)
         messages.success(self.request, _("Your password is set. Sign in with it."))
-        return super().form_valid(form)
+        return answer
+
+
+class InvitedLogin(Login):
+    """What an invited person proves to be the one with: the password, and the code where one is set up."""
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        """Take whoever is active: they need work for nobody yet."""
+        AuthenticationForm.confirm_login_allowed(self, user)
+
+
+@never_cache
+@sensitive_post_parameters()
+@require_http_methods(["GET", "POST"])
+def accept_invitation(request: HttpRequest, secret: str) -> HttpResponse:
+    """Start working for a seller: with the link it handed over, one's own password, and a new one."""
+    invitation = people.invited(secret)
+    if invitation is None:
+        return _invitation_page(request, {}, status=404)
+    person = invitation.user
+    given = {**request.POST.dict(), "username": person.email} if request.method == "POST" else None
+    proof, choice = InvitedLogin(request, data=given), FirstPasswordForm(person, given)
+    # The new password first: a code of the authenticator is good for one try only.
+    if choice.is_valid() and proof.is_valid():
+        new = choice.cleaned_data["new_password1"]
+        if new == proof.cleaned_data["password"]:
+            choice.add_error("new_password1", _("Choose another password than the one you have."))
+        elif people.accept(invitation, new):
+            messages.success(
+                request,
+                _("You work for %(seller)s now. Sign in with your new password.")
+                % {"seller": invitation.seller.name},
+            )
+            return HttpResponseRedirect(reverse("portal:login"))
+        else:
+            return _invitation_page(request, {}, status=404)
+    return _invitation_page(request, {"invitation": invitation, "proof": proof, "choice": choice})
+
+
+def _invitation_page(request: HttpRequest, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    shown = {"title": _("Invitation"), "invitation": None, **context}
+    return portal_site.render(request, "portal/invitation.html", shown, status=status)
 
 
 @portal_site.page("account/two-step/", "account_two_step")

@@ -20,7 +20,7 @@ from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django_otp.middleware import OTPMiddleware
 
-ADDRESSES = frozenset({"", "admin", "portal", "password", "i18n", "docs", "schema"})
+ADDRESSES = frozenset({"", "admin", "portal", "password", "invitation", "i18n", "docs", "schema"})
 NOTHING_TO_SHOW = "default-src 'none'; frame-ancestors 'none'"
 """The content security policy of answers that are no pages."""
 

@@ -18,7 +18,7 @@ from django.contrib.admin.filters import RelatedFieldListFilter
 from django.contrib.admin.utils import get_fields_from_path
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest, FieldDoesNotExist
-from django.db import models
+from django.db import models, transaction
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -30,9 +30,9 @@ from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.sites import UnfoldAdminSite
 
-from hub import signin, start_page, tenancy, way_back
+from hub import people, signin, start_page, tenancy, way_back
 from hub.counting import CappedPaginator
-from hub.models import Seller
+from hub.models import Seller, User
 from hub.row_number import row_number
 from hub.tenancy import Right
 from hub.ticks import TickedByNumber
@@ -188,6 +188,14 @@ class SellerSite(UnfoldAdminSite):
         if not tenancy.choose(request, row_number(request.POST.get("seller", ""))):
             messages.error(request, _("You do not work for this seller."))
         return HttpResponseRedirect(reverse("portal:index"))
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Change one's own password, one at a time with whatever else sets it."""
+        with transaction.atomic():
+            people.hold_signed_in(cast(User, request.user))
+            return cast(HttpResponse, super().password_change(request, extra_context))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """Answer "what needs me?"."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import LazySettings
@@ -69,14 +70,26 @@ def test_the_table_shows_the_sign_in_and_the_three_headers() -> None:
 
 
 @pytest.mark.django_db
-def test_a_person_with_a_sign_in_joins_the_new_seller_and_keeps_the_password() -> None:
+def test_a_person_with_a_sign_in_is_invited_to_the_new_seller_and_keeps_the_password(client: Client) -> None:
     first = created()
+    assert first["invitation_url"] is None
     second = created(name="Loja Outra", email="DONA@nova.example", password="uma senha diferente")
     assert second["password"] is None
     assert second["seller_id"] != first["seller_id"]
     person = User.objects.get(email="dona@nova.example")
     assert person.check_password(first["password"])
-    assert person.memberships.count() == 2
+    assert person.memberships.count() == 1
+    assert client.get("/products", headers=second["headers"]).status_code == 401
+    new = "e uma senha nova"
+    accepted = {"password": first["password"], "new_password1": new, "new_password2": new}
+    assert client.post(urlsplit(second["invitation_url"]).path, accepted).status_code == 302
+    assert client.get("/products", headers=second["headers"]).status_code == 200
+
+
+@pytest.mark.django_db
+def test_the_table_shows_the_invitation_of_who_has_a_sign_in() -> None:
+    created()
+    assert "/invitation/" in printed("createseller", **{**GOOD, "name": "Loja Outra"})
 
 
 @pytest.mark.django_db

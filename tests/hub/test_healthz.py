@@ -116,7 +116,8 @@ def test_a_migration_that_waits_is_told(client: Client) -> None:
     seen("workers")
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM django_migrations WHERE app = 'hub' AND name = '0004_heartbeat' RETURNING *"
+            "DELETE FROM django_migrations WHERE id = (SELECT id FROM django_migrations"
+            " WHERE app = 'hub' ORDER BY name DESC LIMIT 1) RETURNING *"
         )
         row = cursor.fetchone()
         try:

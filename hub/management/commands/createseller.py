@@ -15,10 +15,10 @@ from django.db import transaction
 from django.utils import translation
 
 from hub import people
-from hub.models import ApiKey, Seller, User
+from hub.models import ApiKey, Invitation, Seller, User
 
 KEY_NAME = "ERP"
-YOUR_OWN = "(unchanged: this person had a sign-in already)"
+YOUR_OWN = "(unchanged: this person had a sign-in already, and accepts with it)"
 
 
 class Command(BaseCommand):
@@ -29,9 +29,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         # Not required for argparse, which would answer with its own usage text and exit code 2.
         parser.add_argument("--name", default="", help="the seller's name")
-        parser.add_argument(
-            "--email", default="", help="the owner's e-mail; somebody known joins as they are"
-        )
+        parser.add_argument("--email", default="", help="the owner's e-mail; somebody known is invited")
         parser.add_argument("--password", default="", help="for a new owner; made up when left out")
         parser.add_argument("--test", action="store_true", help="may create its own orders over the API")
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
@@ -49,6 +47,7 @@ class Command(BaseCommand):
             "Portal": made["portal_url"],
             "E-mail": made["email"],
             "Password": made["password"] or YOUR_OWN,
+            **({"Invitation": made["invitation_url"]} if made["invitation_url"] else {}),
             "API": made["base_url"],
             **made["headers"],
         }
@@ -82,21 +81,24 @@ def check(name: str, email: str, password: str) -> None:
 
 @transaction.atomic
 def make(name: str, email: str, password: str, *, is_test: bool) -> dict[str, Any]:
-    """Open the account; `password` in the answer is None for an owner who had a sign-in before."""
-    seller, owner = people.open_account(name=name, email=email, is_test=is_test)
+    """Open the account; an owner who has a sign-in gets an invitation instead of a password."""
+    seller, added = people.open_account(name=name, email=email, is_test=is_test)
+    owner = added.user
     shown: str | None = None
-    if not owner.has_usable_password():
+    invitation_url: str | None = None
+    if isinstance(added, Invitation):
+        invitation_url = f"{settings.HUB_BASE_URL}{people.invitation_path(added)}"
+    else:
         shown = password or secrets.token_urlsafe(12)
         owner.set_password(shown)
         owner.save(update_fields=["password"])
-    elif password and owner.check_password(password):
-        shown = password
-    _key, secret = ApiKey.issue(seller, KEY_NAME, by=owner)
+    _key, secret = ApiKey.issue(seller, KEY_NAME, by=None if invitation_url else owner)
     return {
         "seller_id": seller.pk,
         "name": seller.name,
         "email": owner.email,
         "password": shown,
+        "invitation_url": invitation_url,
         "is_test": seller.is_test,
         "base_url": settings.HUB_BASE_URL,
         "portal_url": f"{settings.HUB_BASE_URL}/portal/",

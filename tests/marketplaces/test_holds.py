@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -262,6 +262,75 @@ def test_an_order_told_twice_holds_once_and_its_units_may_change(two: TwoAccount
     assert hold(code).quantity == 0
 
 
+def tell(two: TwoAccounts, units: int, minutes: int, remote_id: str = "X") -> str:
+    """The marketplace tells an order of so many units; its code."""
+    remote = remote_order(remote_id, "APPROVED", minutes=minutes, skus=(SKU,))
+    items = (replace(remote.items[0], quantity=units),)
+    return ordering.import_order(two.here.connection, replace(remote, items=items)).order.code
+
+
+@pytest.mark.parametrize("when", ["after", "before", "never"])
+def test_units_that_fell_and_rise_again_are_held_again(two: TwoAccounts, when: str) -> None:
+    """The ERP gives them back, and says so after it has acknowledged, before, or instead."""
+    code = tell(two, 3, 0)
+    two.erp_takes(code)
+    two.erp_says(7)
+    tell(two, 1, 1)
+    queue.lease(two.here.seller, 10)
+    if when == "after":
+        queue.acknowledge(two.here.seller, code)
+    two.erp_says(9)
+    if when == "before":
+        queue.acknowledge(two.here.seller, code)
+    tell(two, 2, 2)
+    two.settle()
+    assert (hold(code).held, two.shown) == (1, (8, 8))
+    if when == "never":
+        queue.acknowledge(two.here.seller, code)
+    two.erp_takes(code)
+    two.erp_says(8)
+    assert (hold(code).held, two.shown) == (0, (8, 8))
+
+
+def test_units_that_fell_and_rise_again_before_the_erp_heard_of_it_are_not_held_twice(
+    two: TwoAccounts,
+) -> None:
+    code = tell(two, 3, 0)
+    two.erp_takes(code)
+    two.erp_says(7)
+    for minutes, units in ((1, 1), (2, 3)):
+        tell(two, units, minutes)
+        two.settle()
+        assert (hold(code).held, two.shown) == (0, (7, 7))
+
+
+def test_an_acknowledgement_of_the_newest_state_without_an_offer_counts_as_well(two: TwoAccounts) -> None:
+    code = tell(two, 3, 0)
+    two.erp_takes(code)
+    two.erp_says(7)
+    tell(two, 1, 1)
+    queue.acknowledge(two.here.seller, code, current=True)
+    two.erp_says(9)
+    tell(two, 2, 2)
+    two.settle()
+    assert (hold(code).held, two.shown) == (1, (8, 8))
+
+
+def test_a_late_figure_of_units_that_fell_meanwhile_accounts_for_no_other_order(two: TwoAccounts) -> None:
+    code = tell(two, 3, 0)
+    two.erp_takes(code)
+    tell(two, 1, 1)
+    other = tell(two, 2, 0, "Y")
+    queue.lease(two.here.seller, 10)
+    two.erp_says(7)
+    assert (hold(code).held, hold(other).held) == (0, 2)
+    assert two.shown == (5, 5)
+    for one in (code, other):
+        queue.acknowledge(two.here.seller, one)
+    two.erp_says(7)
+    assert (hold(other).held, two.shown) == (0, (7, 7))
+
+
 def test_an_acknowledgement_of_the_version_before_more_units_came_does_not_count(two: TwoAccounts) -> None:
     connection, seller = two.here.connection, two.here.seller
     ordering.import_order(connection, remote_order("X", "NEW", skus=(SKU,)))
@@ -424,6 +493,27 @@ def test_a_person_lets_a_hold_go_and_more_units_are_held_again(two: TwoAccounts)
     assert (row.released_by, row.released) == (owner, 2)
     ordering.import_order(two.here.connection, remote_order("X", minutes=3, skus=(SKU, SKU)))
     assert Hold.objects.get().held == 2
+
+
+def test_a_hold_let_go_is_held_again_when_its_order_comes_back_to_life(two: TwoAccounts) -> None:
+    owner = make.make_member(two.here.seller)
+    code = tell(two, 2, 0)
+    stock.release(holds=Hold.objects.all(), by=owner)
+    ordering.cancel(two.here.seller, code)
+    with transaction.atomic():
+        cancel_refused(Order.objects.select_for_update().get(code=code))
+    two.settle()
+    assert (hold(code).held, two.shown) == (2, (8, 8))
+    assert hold(code).released_by == owner, "who let it go once is still known"
+
+
+def test_units_let_go_that_fell_and_rise_again_are_held_again(two: TwoAccounts) -> None:
+    code = tell(two, 3, 0)
+    stock.release(holds=Hold.objects.all(), by=make.make_member(two.here.seller))
+    tell(two, 1, 1)
+    two.erp_takes(code)
+    tell(two, 3, 2)
+    assert hold(code).held == 2
 
 
 def test_the_read_back_finds_nothing_to_heal_while_stock_is_held(two: TwoAccounts) -> None:

@@ -397,6 +397,7 @@ class UnreadableOrder:
     """An order the adapter could not understand: kept as it came, so that it holds up nobody else's."""
 
     remote_id: str
+    """Empty where it has none; then its content says which it is."""
     problem: str
     raw: Mapping[str, Any]
 

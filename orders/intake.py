@@ -14,6 +14,7 @@ from marketplaces.contract import OrderSource, RemoteOrder, UnexpectedAnswer
 from marketplaces.engine import Turn
 from marketplaces.models import Connection
 from orders import services
+from orders.storable import Unstorable
 
 logger = logging.getLogger(__name__)
 NOTHING_TO_READ = timedelta(days=1)
@@ -54,6 +55,8 @@ def take_page(connection: Connection, remotes: Sequence[RemoteOrder]) -> None:
         return
     except OperationalError:
         raise
+    except Unstorable as error:
+        logger.warning("connection %s: a page of orders is taken one by one: %s", connection.pk, error)
     except Exception:
         logger.exception("connection %s: a page of orders is taken one by one", connection.pk)
     for remote in remotes:
@@ -61,7 +64,9 @@ def take_page(connection: Connection, remotes: Sequence[RemoteOrder]) -> None:
             services.import_orders(connection, [remote])
         except OperationalError:
             raise
+        except Unstorable as error:
+            services.keep_raw(connection, remote.remote_id, remote.raw, str(error))
         except Exception as error:
             logger.exception("connection %s: order %r is kept as it came", connection.pk, remote.remote_id)
-            # What cannot even be kept raises here: the bookmark stays, and the lane shows it to staff.
+            # Where the database itself fails this raises: the bookmark stays, and the lane shows it to staff.
             services.keep_raw(connection, remote.remote_id, remote.raw, type(error).__name__)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
-from math import isfinite
+from itertools import chain, count
 from typing import Any
 
 from django.db import transaction
@@ -19,10 +18,9 @@ from catalog.models import Variation
 from marketplaces import engine
 from marketplaces.contract import RemoteItem, RemoteOrder
 from marketplaces.models import Connection, Lane
-from orders import flow, news, queue
+from orders import flow, news, queue, storable
 from orders.models import Notice, Order, OrderEvent, OrderItem
-
-_NOT_TEXT = re.compile(r"[\x00\ud800-\udfff]")
+from orders.storable import clean, jsonable
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +61,7 @@ def _take(
 ) -> list[Imported]:
     newest: dict[str, RemoteOrder] = {}
     for remote in remotes:
+        storable.check(remote)
         known = newest.get(remote.remote_id)
         if known is None or remote.updated_at >= known.updated_at:
             newest[remote.remote_id] = remote
@@ -111,19 +110,22 @@ def _is_news(order: Order, remote: RemoteOrder) -> bool:
 def _codes_for(connection: Connection, fresh: Iterable[str]) -> dict[str, str]:
     """Return the public code of each new order: channel and remote code, made unique where it is taken.
 
-    It can be taken only where two channels' names differ by a hyphenated ending, or where a
-    connection got the name another one had.
+    It can be taken where two channels' names differ by a hyphenated ending, where a connection got the
+    name another one had, and where two remote codes differ by what no code may hold.
     """
-    codes = {remote_id: public_code(connection.name, remote_id) for remote_id in fresh}
-    if codes:
-        held = set(
-            Order.objects.filter(seller_id=connection.seller_id, code__in=codes.values()).values_list(
-                "code", flat=True
-            )
-        )
-        for remote_id, code in codes.items():
-            if code in held:
-                codes[remote_id] = f"{code}-{connection.pk}"
+    nameless = {remote_id: public_code(connection.name, remote_id) for remote_id in fresh}
+    endings = chain(("", f"-{connection.pk}"), (f"-{connection.pk}-{number}" for number in count(2)))
+    codes: dict[str, str] = {}
+    while nameless:
+        ending = next(endings)
+        wanted = {remote_id: code + ending for remote_id, code in nameless.items()}
+        orders = Order.objects.filter(seller_id=connection.seller_id, code__in=wanted.values())
+        held = set(orders.values_list("code", flat=True))
+        for remote_id, code in wanted.items():
+            if code not in held:
+                held.add(code)
+                codes[remote_id] = code
+                del nameless[remote_id]
     return codes
 
 
@@ -333,8 +335,8 @@ def keep_raw(connection: Connection, remote_id: str, raw: Mapping[str, Any], pro
 
     It is not offered to the ERP. Its next change at the marketplace is tried again as a whole.
     """
-    remote_id = clean(remote_id)
-    note = _("The order could not be read and was kept as it came: %(problem)s") % {"problem": problem}
+    remote_id = storable.remote_id(remote_id, raw)
+    note = _("The order could not be read and was kept as it came: %(problem)s") % {"problem": clean(problem)}
     with transaction.atomic():
         Connection.objects.select_for_update(no_key=True).only("pk").get(pk=connection.pk)
         order = Order.objects.filter(connection_id=connection.pk, remote_id=remote_id).first()
@@ -360,23 +362,3 @@ def keep_raw(connection: Connection, remote_id: str, raw: Mapping[str, Any], pro
 def public_code(channel: str, remote_id: str) -> str:
     """Return an order's code; it stands in the API's paths, so it holds no slash."""
     return clean(f"{channel}-{remote_id}")[:180].replace("/", "-")
-
-
-def clean(text: str) -> str:
-    """Remove what no database can keep in a text: NUL and halves of surrogate pairs."""
-    return _NOT_TEXT.sub("", text)
-
-
-def jsonable(value: Any) -> Any:
-    """Return a value as JSON can keep it: amounts and times as texts, texts cleaned."""
-    if isinstance(value, str):
-        return clean(value)
-    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
-        return value
-    if isinstance(value, Mapping):
-        return {clean(str(name)): jsonable(one) for name, one in value.items()}
-    if isinstance(value, Sequence):
-        return [jsonable(one) for one in value]
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return clean(str(value))

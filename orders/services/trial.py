@@ -20,7 +20,8 @@ from marketplaces.contract import Customer
 from orders import flow, news, queue, statuses
 from orders.errors import ForTestAccounts
 from orders.models import Order, OrderEvent, OrderItem
-from orders.services.incoming import jsonable, public_code, stamp
+from orders.services.incoming import public_code, stamp
+from orders.storable import jsonable
 
 
 @dataclass(frozen=True, slots=True)

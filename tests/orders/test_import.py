@@ -203,6 +203,24 @@ def test_two_connections_with_confusable_names_keep_their_orders_apart(
     assert second.code == f"Lojas Sandbox-X-1-{other.pk}"
 
 
+def test_ids_that_differ_by_what_no_code_may_hold_get_codes_of_their_own(
+    ana: Seller, connection: Connection
+) -> None:
+    ids = ["A/B/C", "A-B/C", "A/B-C", "A-B-C"]
+    services.import_order(connection, remote_order(ids[0]))
+    services.import_orders(connection, [remote_order(one) for one in ids[1:]])
+    first = "Lojas Sandbox-A-B-C"
+    codes = [first, f"{first}-{connection.pk}", f"{first}-{connection.pk}-2", f"{first}-{connection.pk}-3"]
+    assert list(Order.objects.order_by("id").values_list("remote_id", "code")) == list(
+        zip(ids, codes, strict=True)
+    )
+    kept = services.keep_raw(connection, "A-B/C/", {}, "no items")
+    again = services.keep_raw(connection, "A/B/C/", {}, "no items")
+    assert kept is not None
+    assert again is not None
+    assert kept.code != again.code
+
+
 def test_text_no_database_can_keep_is_cleaned(connection: Connection) -> None:
     odd = remote_order("P1", raw={"note": "a\x00b\ud800", "nan": float("nan")})
     order = services.import_order(connection, odd).order

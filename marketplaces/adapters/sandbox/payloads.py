@@ -394,21 +394,26 @@ def _from_rule(data: Any) -> AttributeRule:
 
 
 def from_orders(data: Any) -> OrderPage:
-    """Read a page; an order that cannot be understood, but has an id, is passed on as it came."""
+    """Read a page; an order that cannot be understood is passed on as it came."""
     orders: list[RemoteOrder] = []
     unreadable: list[UnreadableOrder] = []
     for order in need_list(data, "orders"):
-        remote_id = _need_text(order, "id")
         try:
             orders.append(from_order(order))
         except UnexpectedAnswer as error:
-            unreadable.append(UnreadableOrder(remote_id, str(error), order))
+            unreadable.append(_unreadable(order, str(error)))
     return OrderPage(
         orders=tuple(orders),
         cursor=_need_text(data, "cursor"),
         has_more=bool(need(data, "has_more")),
         unreadable=tuple(unreadable),
     )
+
+
+def _unreadable(order: Any, problem: str) -> UnreadableOrder:
+    raw = order if isinstance(order, Mapping) else {"order": order}
+    remote_id = raw.get("id")
+    return UnreadableOrder(str(remote_id) if isinstance(remote_id, str | int) else "", problem, raw)
 
 
 def from_order(data: Any) -> RemoteOrder:

@@ -114,8 +114,22 @@ def test_a_delivery_is_shipped_once_and_then_delivered(ana: Seller) -> None:
     assert code(act(ana, order, "cancel", reason="x")) == (409, "SBX-ORDER-STATE")
 
 
+def test_no_delivery_of_an_order_is_empty(ana: Seller) -> None:
+    ana.publish(mug("M-ENTREGAS"))
+    assert len(ana.order("M-ENTREGAS", 2)["deliveries"]) == 1
+    lines = [{"sku": sku, "quantity": 1, "price": 5} for sku in ("A", "B", "C-ENTREGAS")]
+    for asked, made in ((0, 2), (2, 2), (3, 3), (9, 3)):
+        order = {"account": ana.id, "lines": lines, "deliveries": asked, "take_stock": False}
+        (told,) = ana.sim.create_orders([order])
+        assert len(told["deliveries"]) == made
+        assert {item["delivery_id"] for item in told["items"]} == {one["id"] for one in told["deliveries"]}
+
+
 def test_an_order_in_two_deliveries_is_shipped_when_both_are(ana: Seller) -> None:
-    order = approved(ana, "M-ENTREGAS")
+    ana.publish(mug("M-ENTREGAS"))
+    lines = [{"sku": sku, "quantity": 1, "price": 5} for sku in ("M-ENTREGAS", "M2")]
+    bought = {"account": ana.id, "lines": lines, "take_stock": False, "status": "approved"}
+    (order,) = ana.sim.create_orders([bought])
     act(ana, order, "invoice", key=nfe_key(), issued_at=WHEN)
     first, second = (delivery["id"] for delivery in order["deliveries"])
     sent = act(ana, order, "shipment", code="E1", shipped_at=WHEN, delivery_id=first).json()

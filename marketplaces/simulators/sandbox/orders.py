@@ -188,6 +188,7 @@ def _deliveries(
     wanted = int(order.get("deliveries") or 1)
     if any(markers.carries(line["sku"], markers.SPLIT) for line in lines):
         wanted = max(wanted, 2)
+    wanted = max(1, min(wanted, len(lines)))
     carrier_owned = bool(order.get("carrier_owned")) or any(
         markers.carries(line["sku"], markers.CARRIER) for line in lines
     )

@@ -84,6 +84,8 @@ class Place:
     """The title each SKU had when it was last sent."""
     frozen: set[tuple[str, str]] = field(default_factory=set)
     """(SKU, facet)."""
+    leaving: set[tuple[str, str]] = field(default_factory=set)
+    """(SKU, facet) of what is frozen until it is off sale, which was asked for."""
     changed_there: set[tuple[str, str]] = field(default_factory=set)
     """(SKU, facet) of what somebody has changed at the marketplace."""
     prices: dict[str, list[str]] = field(default_factory=dict)
@@ -211,6 +213,11 @@ class World:
     def send(self, place: Place, action: str, skus: list[str]) -> None:
         """Conectar, Associar, Reconectar or Desconectar."""
         connection = place.connection
+        off = set(
+            Listing.objects.filter(connection=connection, state=Listing.State.DISCONNECTED).values_list(
+                "variation__sku", flat=True
+            )
+        )
         if action in (Load.Action.CONNECT, Load.Action.ASSOCIATE):
             chosen: dict[str, Any] = {
                 "variations": Variation.objects.filter(seller=place.shelf.seller, sku__in=skus)
@@ -221,9 +228,7 @@ class World:
             chosen = {"listings": listings}
             sent = set(listings.values_list("variation__sku", flat=True))
             if action == Load.Action.DISCONNECT:
-                sent -= set(
-                    listings.filter(state=Listing.State.DISCONNECTED).values_list("variation__sku", flat=True)
-                )
+                sent -= off
         try:
             services.start_load(connection=connection, action=action, **chosen)
         except services.NotPossible:
@@ -233,8 +238,14 @@ class World:
             place.titles_at[sku] = place.shelf.goods[sku].title
             if action == Load.Action.ASSOCIATE:
                 place.linked.add(sku)
+            both = {(sku, "price"), (sku, "stock")}
             if action == Load.Action.DISCONNECT:
-                place.frozen -= {(sku, "price"), (sku, "stock")}
+                place.leaving |= place.frozen & both
+                place.frozen -= both
+            else:
+                # What comes back before it was off sale is as frozen as it was.
+                place.frozen |= set() if sku in off else place.leaving & both
+                place.leaving -= both
 
     def map(self, place: Place, remote_id: str) -> None:
         """The seller says what its mugs are at the marketplace; "" takes the mapping away."""

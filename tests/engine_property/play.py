@@ -36,6 +36,8 @@ SKUS = ("S", "P1", "P2", "P3")
 STEPS = ["invoiced", "shipped", "delivered"]
 skus = st.lists(st.sampled_from(SKUS), min_size=1, unique=True)
 numbers = st.integers(0, 2)
+MOST_OF_AN_ORDER = 24
+"""Statements: no more are needed to take one in and to move the bookmark."""
 any_number = st.integers(0, 63)
 """Which of those there are: how many, the moment decides, so nothing drawn may depend on it."""
 maybe_deaths = st.none() | deaths
@@ -401,17 +403,25 @@ class Play(Company):
         engine.run(lanes["content"].pk)
         setattr(self.wire, when, None)
 
-    @rule(which=any_number, death=deaths)
-    def a_worker_dies_over_a_new_order(self, which: int, death: tuple[int, bool]) -> None:
-        """Of what the marketplace told it and the hub did not write down, nobody may think it is here."""
+    @rule(which=any_number)
+    def a_worker_dies_over_a_new_order(self, which: int) -> None:
+        """Of what the marketplace told it and the hub did not write down, nobody may think it is here.
+
+        It dies with the answer in its hands, the next one a statement later, until the order is taken.
+        """
         following = self.following("stock")
         if not following:
             return
         place, sku = following[which % len(following)]
         self.a_shopper_buys(place, sku, 1, pays=True)
-        self.world.time_passes(60)
-        with contextlib.suppress(WorkerDied), dies_at(death[0], done=death[1]):
-            engine.run(Lane.objects.get(connection=place.connection_id, kind="orders").pk)
+        lane = Lane.objects.get(connection=place.connection_id, kind="orders")
+        for statement in range(1, MOST_OF_AN_ORDER):
+            answered = threading.Event()
+            self.world.time_passes(60)
+            self.wire.after = answered.set
+            with contextlib.suppress(WorkerDied), dies_once(answered, statement):
+                engine.run(lane.pk)
+            self.wire.after = None
 
     @rule(which=any_number)
     def the_erp_takes_back_what_a_dying_worker_sent(self, which: int) -> None:

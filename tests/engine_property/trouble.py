@@ -44,11 +44,14 @@ def dies_at(statement: int | None, *, done: bool = True) -> Iterator[list[str]]:
 
 
 @contextmanager
-def dies_once(happened: threading.Event) -> Iterator[None]:
-    """Let whoever works in here die at the first statement after something happened."""
+def dies_once(happened: threading.Event, statement: int = 1) -> Iterator[None]:
+    """Let whoever works in here die at the first statement, or a later one, after something happened."""
+    left = statement
 
     def execute(run: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        if happened.is_set():
+        nonlocal left
+        left -= happened.is_set()
+        if left <= 0:
             raise WorkerDied(sql)
         return run(sql, params, many, context)
 

@@ -12,17 +12,19 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from catalog import values
+from catalog.models import MAX_QUANTITY
 from hub.api.parsing import unwrap
 from hub.api.schema import errors, in_path
 from hub.api.views import name_ignored
 from hub.refusals import Refusal
-from marketplaces import services
+from marketplaces import services, stock
 from marketplaces.api import docs, shapes
 from marketplaces.api.views import WalkedView
 from marketplaces.models import Connection
 
 NAME = in_path("name", "The connection's name.")
-CHANGED = ("paused", "sync")
+CHANGED = ("paused", "sync", "stock")
 """What a call may change of a connection."""
 
 
@@ -55,7 +57,7 @@ class ConnectionView(WalkedView):
 
     @extend_schema(
         operation_id="connections_change",
-        summary="Pause a connection, or change what follows by itself",
+        summary="Pause a connection, change what follows by itself or how much stock is offered",
         description="What is not sent stays. What becomes due while it is paused waits.",
         parameters=[NAME],
         request=docs.CONNECTION_CHANGE,
@@ -65,23 +67,29 @@ class ConnectionView(WalkedView):
         """Change a connection."""
         connection = self.connection(name)
         said = unwrap(request.data, "connection", bare=CHANGED)
-        sync = said.get("sync", {})
-        if not isinstance(sync, dict):
-            raise Refusal(_("%(field)s: send an object.") % {"field": "sync"})
+        sync, stocked = _object("sync", said), _object("stock", said)
         switches = {
             column: flag(f"sync.{word}", sync[word])
             for word, column in shapes.SWITCHES.items()
             if word in sync
         }
-        if "paused" in said:
-            paused = flag("paused", said["paused"])
+        buffers = {
+            column: _buffer(word, stocked[word]) for word, column in shapes.BUFFERS.items() if word in stocked
+        }
+        paused = flag("paused", said["paused"]) if "paused" in said else None
+        if paused is not None:
             if connection.status == Connection.Status.NEEDS_CREDENTIALS:
                 raise Refusal(_("The marketplace refuses the credentials. Enter new ones."))
             services.set_paused(connection=connection, paused=paused)
         if switches:
             services.set_switches(connection=connection, **switches)
+        if buffers:
+            for column, value in buffers.items():
+                setattr(connection, column, value)
+            stock.set_buffers(connection=connection)
         response = Response(shapes.connections([connection])[0])
         unknown = [f"sync.{word}" for word in sync if word not in shapes.SWITCHES]
+        unknown += [f"stock.{word}" for word in stocked if word not in shapes.BUFFERS]
         name_ignored(response, [*(word for word in said if word not in CHANGED), *unknown])
         return response
 
@@ -101,6 +109,33 @@ class TryView(WalkedView):
         connection = self.connection(name)
         services.forget_connection_errors(connection)
         return Response(shapes.connections([connection])[0], status=202)
+
+
+def _object(field: str, said: dict[str, Any]) -> dict[str, Any]:
+    """Return a part of the body, empty where it was not sent; raises Refusal."""
+    part = said.get(field, {})
+    if not isinstance(part, dict):
+        raise Refusal(_("%(field)s: send an object.") % {"field": field})
+    return part
+
+
+def _buffer(word: str, said: Any) -> bool | int | None:
+    """Read one of the stock settings; raises Refusal."""
+    field = f"stock.{word}"
+    if word == "hold":
+        return flag(field, said)
+    if word == "reserve":
+        return values.quantity(field, said)
+    most = 100 if word == "percentage" else MAX_QUANTITY
+    number = values.whole(field, said, MAX_QUANTITY)
+    if number is None and word == "most":
+        return None
+    if number is None or not 1 <= number <= most:
+        raise Refusal(
+            _("%(field)s: send a whole number from %(least)s to %(most)s.")
+            % {"field": field, "least": 1, "most": most}
+        )
+    return number
 
 
 def flag(field: str, said: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from catalog.api.docs import FAULT
+from catalog.models import MAX_QUANTITY
 from hub.api.shapes import (
     COUNT,
     FLAG,
@@ -136,6 +137,23 @@ WAY = named(
         seen_at=MOMENT,
     ),
 )
+_BUFFERS: dict[str, Schema] = {
+    "hold": {**FLAG, "description": "Units sold and not in the ERP's quantity yet are held back."},
+    "reserve": {**COUNT, "maximum": MAX_QUANTITY, "description": "Units kept back."},
+    "percentage": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 100,
+        "description": "Of the rest, rounded up.",
+    },
+    "most": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MAX_QUANTITY,
+        "nullable": True,
+        "description": "The most shown; null: no limit.",
+    },
+}
 CONNECTION = named(
     "Connection",
     told(
@@ -144,12 +162,7 @@ CONNECTION = named(
         account={**TEXT, "description": "The account's own number at the marketplace."},
         status=word(*Connection.Status.values),
         sync={**told(**dict.fromkeys(SWITCHES, FLAG)), "description": "What follows by itself."},
-        stock=told(
-            hold={**FLAG, "description": "Units sold and not in the ERP's quantity yet are held back."},
-            reserve={**COUNT, "description": "Units kept back."},
-            percentage={"type": "integer", "minimum": 1, "maximum": 100, "description": "Of the rest."},
-            most={"type": "integer", "minimum": 1, "nullable": True, "description": "The most shown."},
-        ),
+        stock={**told(**_BUFFERS), "description": "How much of the ERP's quantity is offered."},
         listings=_counts(Listing.State.values),
         last_answer_at=MOMENT,
         last_problem=MAYBE,
@@ -167,6 +180,7 @@ CONNECTION_CHANGE = json_body(
                     **taken(**dict.fromkeys(SWITCHES, FLAG)),
                     "description": "What follows by itself; `accept` is the acceptance of orders.",
                 },
+                stock={**taken(**_BUFFERS), "description": "How much of the ERP's quantity is offered."},
             ),
         )
     )

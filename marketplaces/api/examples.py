@@ -198,6 +198,7 @@ EXAMPLES = {
             "Resume it; the ERP publishes by itself": {
                 "connection": {"paused": False, "sync": {"content": False, "reconnect": False}}
             },
+            "Keep two units back": {"connection": {"stock": {"reserve": 2, "percentage": 100}}},
         },
         answer={**CONNECTION, "status": "paused"},
         errors={400: missing("connection"), 404: NO_CONNECTION, 422: NOT_A_FLAG},

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Count
 
 from hub.api.times import moment
-from marketplaces import held, hints
+from marketplaces import held, hints, stock
 from marketplaces.contract import Facet
 from marketplaces.desired import wanted
 from marketplaces.models import Connection, HeldPrice, Issue, Listing, Load, LoadItem, Passage, Sync
@@ -24,6 +24,8 @@ SWITCHES = {
     "heal": "auto_heal",
 }
 """What follows by itself on a connection: the API's word, and its column."""
+BUFFERS = dict(zip(("hold", "reserve", "percentage", "most"), stock.BUFFERS, strict=True))
+"""How much of the ERP's quantity a connection offers: the API's word, and its column."""
 
 
 def connections(rows: Sequence[Connection]) -> list[dict[str, Any]]:
@@ -43,12 +45,7 @@ def connections(rows: Sequence[Connection]) -> list[dict[str, Any]]:
             "account": one.account_id,
             "status": one.status,
             "sync": {word: getattr(one, column) for word, column in SWITCHES.items()},
-            "stock": {
-                "hold": one.hold_stock,
-                "reserve": one.stock_reserve,
-                "percentage": one.stock_percentage,
-                "most": one.stock_most,
-            },
+            "stock": {word: getattr(one, column) for word, column in BUFFERS.items()},
             "listings": {state: counts.get(one.pk, {}).get(state, 0) for state in Listing.State.values},
             "last_answer_at": moment(one.last_ok_at),
             "last_problem": one.last_error or None,

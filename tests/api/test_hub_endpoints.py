@@ -218,6 +218,16 @@ def test_a_connection_is_paused_and_its_switches_turned(shop: Shop, erp: Erp) ->
         ({"connection": {"paused": "yes"}}, 422),
         ({"connection": {"sync": {"stock": 1}, "paused": True}}, 422),
         ({"connection": {"sync": "all"}}, 422),
+        ({"connection": {"paused": True, "stock": {"percentage": 101}}}, 422),
+        ({"connection": {"sync": {"stock": False}, "stock": {"percentage": 0}}}, 422),
+        ({"connection": {"stock": {"percentage": None}}}, 422),
+        ({"connection": {"stock": {"reserve": -1}}}, 422),
+        ({"connection": {"stock": {"reserve": 100_000_000}}}, 422),
+        ({"connection": {"stock": {"reserve": None}}}, 422),
+        ({"connection": {"stock": {"most": 0}}}, 422),
+        ({"connection": {"stock": {"hold": "yes", "reserve": 3}}}, 422),
+        ({"connection": {"stock": []}}, 422),
+        ({"connection": {"stock": None}}, 422),
         ({"connection": 5}, 400),
         ({}, 400),
     ],
@@ -231,11 +241,33 @@ def test_a_change_that_makes_no_sense_changes_nothing(
     assert erp.get("/connections/Sandbox").json() == before
 
 
+def test_an_erp_sets_how_much_of_its_quantity_is_offered(shop: Shop, erp: Erp) -> None:
+    shop.sell("PAN-1", qty=10)
+    shop.connect()
+    buffers = {"hold": False, "reserve": 2, "percentage": "50", "most": 30}
+    changed = erp.put("/connections/Sandbox", {"stock": buffers})
+    assert changed.status_code == 200, changed.text
+    assert changed.json()["stock"] == {**buffers, "percentage": 50}
+    (listing,) = erp.get("/listings").json()["listings"]
+    assert (listing["quantity"]["published"], listing["stock"]["why"]) == (4, "buffer")
+
+    again = erp.put("/connections/Sandbox", {"connection": {"stock": {"most": None}}}).json()
+    assert again["stock"] == {**buffers, "percentage": 50, "most": None}, "what is not sent stays"
+    assert erp.get("/connections/Sandbox").json() == again
+
+
 def test_what_a_call_cannot_change_of_a_connection_is_named(shop: Shop, erp: Erp) -> None:
-    said = {"connection": {"paused": False, "stock": {"reserve": 1}, "sync": {"prices": False}}}
+    said = {
+        "connection": {
+            "paused": False,
+            "status": "active",
+            "stock": {"reserved": 1},
+            "sync": {"prices": False},
+        }
+    }
     answer = erp.put("/connections/Sandbox", said)
     assert answer.status_code == 200
-    assert answer.headers["X-Hub-Ignored-Fields"] == "stock, sync.prices"
+    assert answer.headers["X-Hub-Ignored-Fields"] == "status, sync.prices, stock.reserved"
 
 
 def test_a_connection_without_access_cannot_be_resumed(shop: Shop, erp: Erp) -> None:

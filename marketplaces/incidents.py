@@ -236,3 +236,10 @@ def of_seller(seller_id: int) -> list[Incident]:
     accounts = Connection.objects.filter(seller_id=seller_id, marketplace=OuterRef("marketplace"))
     shown = Incident.objects.open().filter(Exists(accounts), muted_at__isnull=True)
     return list(shown.select_related("marketplace").order_by("id"))
+
+
+def sells_elsewhere(seller_id: int) -> bool:
+    """Tell whether a seller has a working account at a marketplace that is in no trouble."""
+    troubled = Incident.objects.open().values("marketplace")
+    mine = Connection.objects.working().filter(seller_id=seller_id)
+    return mine.exclude(marketplace__in=troubled).exists()

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from hub.panels import brl
@@ -193,6 +194,32 @@ def synced(facet: str, value: str) -> str:
     except (InvalidOperation, ValueError):
         return value
     return value
+
+
+def incident(row: Incident) -> tuple[str, str]:
+    """Tell sellers of an incident: what happens, and what that means to them."""
+    words = {
+        "marketplace": row.marketplace.name,
+        "since": date_format(timezone.localtime(row.opened_at), "SHORT_DATETIME_FORMAT"),
+    }
+    if row.recovered_at:
+        return (
+            gettext("%(marketplace)s answers again.") % words,
+            gettext(
+                "What waited since %(since)s goes out and comes in now, step by step. There is nothing "
+                "for you to do."
+            )
+            % words,
+        )
+    return (
+        gettext("%(marketplace)s is in trouble since %(since)s.") % words,
+        gettext(
+            "We have paused and try again by ourselves. Nothing is lost: your ERP can go on sending "
+            "products, stock and prices and taking orders. What changes meanwhile goes out, newest values "
+            "only, and new orders come in as soon as %(marketplace)s answers."
+        )
+        % words,
+    )
 
 
 def since(moment: datetime | None) -> SafeString | str:

@@ -9,7 +9,6 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -182,32 +181,13 @@ def lasted(duration: timedelta) -> str:
 @portal_site.banner
 def troubled(seller: Seller) -> list[Banner]:
     """What every page tells the sellers of a marketplace in trouble: since when, and that nothing is lost."""
-    return [_banner(incident) for incident in incidents.of_seller(seller.pk)]
+    return [_banner(incident, seller) for incident in incidents.of_seller(seller.pk)]
 
 
-def _banner(incident: Incident) -> Banner:
-    words = {
-        "marketplace": incident.marketplace.name,
-        "since": date_format(timezone.localtime(incident.opened_at), "SHORT_DATETIME_FORMAT"),
-    }
+def _banner(incident: Incident, seller: Seller) -> Banner:
+    title, text = showing.incident(incident)
     if incident.recovered_at:
-        return Banner(
-            gettext("%(marketplace)s answers again.") % words,
-            gettext(
-                "What waited since %(since)s goes out and comes in now, step by step. There is nothing "
-                "for you to do."
-            )
-            % words,
-            tone="info",
-            icon="trending_up",
-        )
-    return Banner(
-        gettext("%(marketplace)s is in trouble since %(since)s.") % words,
-        gettext(
-            "We have paused and try again by ourselves. Nothing is lost: your ERP can go on sending "
-            "products, stock and prices and taking orders. What changes meanwhile goes out, newest values "
-            "only, and new orders come in as soon as %(marketplace)s answers. Your other marketplaces go on "
-            "as always."
-        )
-        % words,
-    )
+        return Banner(title, text, tone="info", icon="trending_up")
+    if incidents.sells_elsewhere(seller.pk):
+        text = f"{text} {gettext('Your other marketplaces go on as always.')}"
+    return Banner(title, text)

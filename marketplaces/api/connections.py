@@ -38,7 +38,8 @@ class ConnectionsView(WalkedView):
     )
     def get(self, request: Request) -> Response:
         """List all connections; a seller has few."""
-        rows = list(Connection.objects.filter(seller_id=self.seller_id).order_by("name"))
+        mine = Connection.objects.filter(seller_id=self.seller_id).select_related("marketplace")
+        rows = list(mine.order_by("name"))
         return Response({"connections": shapes.connections(rows)})
 
 

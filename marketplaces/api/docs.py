@@ -24,7 +24,7 @@ from hub.api.shapes import (
 from marketplaces.api.shapes import SWITCHES
 from marketplaces.contract import Facet
 from marketplaces.drift import GONE, HEALED
-from marketplaces.models import Connection, Issue, Listing, Load, LoadItem, Passage, Sync
+from marketplaces.models import Connection, Incident, Issue, Listing, Load, LoadItem, Passage, Sync
 
 WHO = {**word("erp", "seller", "marketplace"), "description": "Who can mend it."}
 SKU = {**TEXT, "description": "The variation's SKU."}
@@ -160,7 +160,29 @@ CONNECTION = named(
         name=TEXT,
         marketplace={**TEXT, "description": "The marketplace's key."},
         account={**TEXT, "description": "The account's own number at the marketplace."},
-        status=word(*Connection.Status.values),
+        status={
+            **word(*Connection.Status.values),
+            "description": "The account's own; whether its marketplace works is told by `incident`.",
+        },
+        incident={
+            **told(
+                state=word(Incident.State.PAUSED, Incident.State.RECOVERING),
+                since=MOMENT,
+                message={**TEXT, "description": "What sellers read in the portal."},
+            ),
+            "nullable": True,
+            "description": (
+                "The marketplace is in trouble for everybody: nothing goes there (`paused`) or what waited "
+                "goes out step by step (`recovering`). Go on sending; nothing is lost."
+            ),
+        },
+        marketplace_paused_until={
+            **MOMENT,
+            "description": (
+                "Until when nothing goes to or comes from the marketplace, for everybody; put off again and "
+                "again while an incident lasts. Null: no pause."
+            ),
+        },
         sync={**told(**dict.fromkeys(SWITCHES, FLAG)), "description": "What follows by itself."},
         stock={**told(**_BUFFERS), "description": "How much of the ERP's quantity is offered."},
         listings=_counts(Listing.State.values),

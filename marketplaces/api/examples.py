@@ -51,6 +51,8 @@ CONNECTION: dict[str, Any] = {
     "marketplace": "sandbox",
     "account": "loja-1",
     "status": "active",
+    "incident": None,
+    "marketplace_paused_until": None,
     "sync": {
         "stock": True,
         "price": True,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count
+from django.utils import timezone
 
 from hub.api.times import moment
-from marketplaces import held, hints, stock
+from marketplaces import held, hints, incidents, showing, stock
 from marketplaces.contract import Facet
 from marketplaces.desired import wanted
-from marketplaces.models import Connection, HeldPrice, Issue, Listing, Load, LoadItem, Passage, Sync
+from marketplaces.models import Connection, HeldPrice, Incident, Issue, Listing, Load, LoadItem, Passage, Sync
 
 SWITCHES = {
     "stock": "sync_stock",
@@ -29,7 +31,7 @@ BUFFERS = dict(zip(("hold", "reserve", "percentage", "most"), stock.BUFFERS, str
 
 
 def connections(rows: Sequence[Connection]) -> list[dict[str, Any]]:
-    """Describe connections with their listings counted by state; credentials never appear."""
+    """Describe connections of one seller (marketplace loaded); credentials never appear."""
     counts: dict[int, dict[str, int]] = {}
     for connection_id, state, number in (
         Listing.objects.filter(connection__in=rows)
@@ -38,12 +40,17 @@ def connections(rows: Sequence[Connection]) -> list[dict[str, Any]]:
         .annotate(n=Count("id"))
     ):
         counts.setdefault(connection_id, {})[state] = number
+    troubled = incidents.of_seller(rows[0].seller_id) if rows else []
+    incident_at = {one.marketplace_id: _incident(one) for one in troubled}
+    now = timezone.now()
     return [
         {
             "name": one.name,
             "marketplace": one.marketplace_id,
             "account": one.account_id,
             "status": one.status,
+            "incident": incident_at.get(one.marketplace_id),
+            "marketplace_paused_until": moment(_still(one.marketplace.paused_until, now)),
             "sync": {word: getattr(one, column) for word, column in SWITCHES.items()},
             "stock": {word: getattr(one, column) for word, column in BUFFERS.items()},
             "listings": {state: counts.get(one.pk, {}).get(state, 0) for state in Listing.State.values},
@@ -53,6 +60,15 @@ def connections(rows: Sequence[Connection]) -> list[dict[str, Any]]:
         }
         for one in rows
     ]
+
+
+def _incident(row: Incident) -> dict[str, Any]:
+    return {"state": row.state, "since": moment(row.opened_at), "message": " ".join(showing.incident(row))}
+
+
+def _still(until: datetime | None, now: datetime) -> datetime | None:
+    """Return a moment that is yet to come; None where it has passed."""
+    return until if until is not None and until > now else None
 
 
 def listings(rows: Sequence[Listing]) -> list[dict[str, Any]]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from marketplaces.models import Connection, Listing, Load
+from hub.api.times import moment
+from marketplaces.models import Connection, Incident, Listing, Load, Marketplace
 from marketplaces.simulators.sandbox import SandboxSimulator
 from tests import make
 from tests.marketplaces.shop import FAST, Shop, change_product, open_shop
@@ -239,6 +242,37 @@ def test_a_change_that_makes_no_sense_changes_nothing(
     answer = erp.put("/connections/Sandbox", said)
     assert (answer.status_code, list(answer.json())) == (status, ["error"])
     assert erp.get("/connections/Sandbox").json() == before
+
+
+def test_an_incident_of_the_marketplace_is_told_with_the_connection(shop: Shop, erp: Erp) -> None:
+    marketplace = shop.connection.marketplace
+    told = erp.get("/connections/Sandbox").json()
+    assert (told["incident"], told["marketplace_paused_until"]) == (None, None)
+
+    pause_ends = timezone.now() + timedelta(minutes=1)
+    Marketplace.objects.update(paused_until=pause_ends)
+    incident = Incident.objects.create(marketplace=marketplace, problem="Unavailable")
+    told = erp.get("/connections/Sandbox").json()
+    assert told["incident"]["state"] == "paused"
+    assert told["incident"]["since"] == moment(incident.opened_at)
+    assert "está com problemas desde" in told["incident"]["message"]
+    assert told["marketplace_paused_until"] == moment(pause_ends)
+    assert erp.get("/connections").json()["connections"] == [told]
+
+    Marketplace.objects.update(paused_until=timezone.now())
+    Incident.objects.update(recovered_at=timezone.now())
+    told = erp.get("/connections/Sandbox").json()
+    assert (told["incident"]["state"], told["marketplace_paused_until"]) == ("recovering", None)
+    Incident.objects.update(closed_at=timezone.now())
+    assert erp.get("/connections/Sandbox").json()["incident"] is None
+
+
+def test_an_incident_staff_muted_is_told_to_no_erp_but_the_pause_is(shop: Shop, erp: Erp) -> None:
+    Marketplace.objects.update(paused_until=timezone.now() + timedelta(minutes=1))
+    Incident.objects.create(marketplace=shop.connection.marketplace, muted_at=timezone.now())
+    told = erp.get("/connections/Sandbox").json()
+    assert told["incident"] is None
+    assert told["marketplace_paused_until"] is not None
 
 
 def test_an_erp_sets_how_much_of_its_quantity_is_offered(shop: Shop, erp: Erp) -> None:

@@ -62,6 +62,21 @@ def test_a_seller_without_an_account_at_the_troubled_marketplace_hears_nothing(
     assert TROUBLE not in page(dora)
 
 
+def test_only_a_seller_who_sells_elsewhere_is_told_that_it_goes_on_there(
+    incident: Incident, stall: Shop, dora: Client
+) -> None:
+    goes_on = "Seus outros marketplaces seguem normalmente."
+    assert goes_on not in page(dora)
+    elsewhere = Marketplace.objects.create(key="elsewhere", name="Outro")
+    other = Connection.objects.create(seller=stall.seller, marketplace=elsewhere, name="Outro")
+    assert goes_on in page(dora)
+    Incident.objects.create(marketplace=elsewhere)
+    assert goes_on not in page(dora)
+    Incident.objects.filter(marketplace=elsewhere).delete()
+    Connection.objects.filter(pk=other.pk).update(status=Connection.Status.PAUSED)
+    assert goes_on not in page(dora)
+
+
 def test_the_banner_speaks_english(incident: Incident, dora: Client) -> None:
     dora.cookies["hub_language"] = "en"
     assert "Sandbox is in trouble since" in page(dora)

@@ -23,6 +23,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from catalog.models import MAX_QUANTITY
 from hub import moments, tenancy
 from hub.portal import SellerAdmin, portal_site
 from marketplaces import health, price_rules, services, showing, stock
@@ -114,7 +115,9 @@ class BuffersForm(_ConnectionForm):
         fields = stock.BUFFERS
         widgets = {
             "hold_stock": UnfoldBooleanSwitchWidget,
-            **dict.fromkeys(stock.BUFFERS[1:], UnfoldAdminIntegerFieldWidget),
+            "stock_reserve": UnfoldAdminIntegerFieldWidget(attrs={"min": "0", "max": str(MAX_QUANTITY)}),
+            "stock_percentage": UnfoldAdminIntegerFieldWidget(attrs={"min": "1", "max": "100"}),
+            "stock_most": UnfoldAdminIntegerFieldWidget(attrs={"min": "1", "max": str(MAX_QUANTITY)}),
         }
 
 
@@ -242,15 +245,16 @@ def renew_credentials(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @portal_site.page("marketplaces/<int:pk>/switches/", "connection_switches", needs="manage")
-@require_POST
+@require_http_methods(["GET", "POST"])
 def set_switches(request: HttpRequest, pk: int) -> HttpResponse:
     """Turn on and off what follows by itself."""
     connection = _connection(request, pk)
+    if request.method == "GET":
+        return to("marketplaces_connection_change", pk)
     # A form that is checked writes into its instance; the service must still see the values of before.
     form = SwitchesForm(request.POST, instance=_connection(request, pk))
     if not form.is_valid():
-        _tell_errors(request, form)
-        return to("marketplaces_connection_change", pk)
+        return _show_again(request, connection, switches=form)
     services.set_switches(connection=connection, **{name: form.cleaned_data[name] for name in SWITCHES})
     Connection.objects.filter(pk=pk).update(
         orders_since=form.cleaned_data["orders_since"], readback_hours=form.cleaned_data["readback_hours"]
@@ -260,21 +264,28 @@ def set_switches(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @portal_site.page("marketplaces/<int:pk>/stock/", "connection_stock", needs="operate")
-@require_POST
+@require_http_methods(["GET", "POST"])
 def set_buffers(request: HttpRequest, pk: int) -> HttpResponse:
     """Change how much of the ERP's quantity is offered."""
+    connection = _connection(request, pk)
+    if request.method == "GET":
+        return to("marketplaces_connection_change", pk)
     form = BuffersForm(request.POST, instance=_connection(request, pk))
-    if form.is_valid():
-        stock.set_buffers(connection=form.instance)
-        messages.success(request, _("Saved."))
-    else:
-        _tell_errors(request, form)
+    if not form.is_valid():
+        return _show_again(request, connection, buffers=form)
+    stock.set_buffers(connection=form.instance)
+    messages.success(request, _("Saved."))
     return to("marketplaces_connection_change", pk)
 
 
-def _tell_errors(request: HttpRequest, form: forms.BaseForm) -> None:
-    for field in form.errors:
-        messages.error(request, f"{form[field].label}: {' '.join(str(one) for one in form.errors[field])}")
+def _show_again(request: HttpRequest, connection: Connection, **typed: forms.BaseForm) -> HttpResponse:
+    """Show the account's page with what was typed into one of its forms, and what is wrong with it."""
+    for form in typed.values():
+        for field in form.errors:
+            messages.error(request, f"{form[field].label}: {' '.join(map(str, form.errors[field]))}")
+    page = ConnectionAdmin(Connection, portal_site)
+    context = {**page.page(request, connection), **typed, "opts": Connection._meta, "original": connection}
+    return portal_site.render(request, ConnectionAdmin.change_form_template, context, status=400)
 
 
 @portal_site.page("marketplaces/<int:pk>/pause/", "connection_pause", needs="manage")

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
@@ -221,7 +222,12 @@ def set_attribute(request: HttpRequest, pk: int, remote: int) -> HttpResponse:
         )
         rows = mapping.attribute_rows(connection, category)
     except MarketplaceError:
-        messages.error(request, _("The marketplace did not answer. Try again in a few minutes."))
+        said = _("The marketplace did not answer. Try again in a few minutes.")
+        if request.headers.get("HX-Request"):
+            # Into the row, above its form: what was typed stays.
+            note = format_html('<div class="mk-note mk-danger" role="alert">{}</div>', said)
+            return HttpResponse(note, headers={"HX-Reswap": "afterbegin"})
+        messages.error(request, said)
         return back(request, "mapping_attributes", pk, remote)
     if not request.headers.get("HX-Request"):
         messages.success(request, _("Saved."))

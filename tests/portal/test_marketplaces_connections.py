@@ -145,8 +145,8 @@ def test_switching_content_on_makes_it_follow_for_the_listings_there(dora: Clien
 
 def test_a_date_that_is_none_is_told(dora: Client, stall: Shop) -> None:
     address = reverse("portal:connection_switches", args=[stall.connection.pk])
-    response = dora.post(address, {"sync_stock": "on", "orders_since": "amanhã"}, follow=True)
-    assert response.status_code == 200
+    response = dora.post(address, {"sync_stock": "on", "orders_since": "amanhã"})
+    assert response.status_code == 400
     assert [message.level_tag for message in response.context["messages"]] == ["error"]
 
 
@@ -169,6 +169,44 @@ def test_orders_since_a_moment_to_come_is_refused_because_none_would_be_taken(
     assert "nenhum pedido seria recebido" in page.content.decode()
     stall.connection.refresh_from_db()
     assert stall.connection.orders_since is None
+
+
+def test_what_was_typed_stays_on_the_page_where_something_of_it_is_wrong(dora: Client, stall: Shop) -> None:
+    buffers = reverse("portal:connection_stock", args=[stall.connection.pk])
+    page = dora.post(buffers, {"hold_stock": "on", "stock_reserve": "7", "stock_percentage": "101"})
+    assert page.status_code == 400
+    assert {
+        name: page.context["buffers"][name].value() for name in ("stock_reserve", "stock_percentage")
+    } == {
+        "stock_reserve": "7",
+        "stock_percentage": "101",
+    }
+    assert page.context["buffers"].errors.keys() == {"stock_percentage"}
+    assert "mk-main" in page.content.decode()
+
+    switches = reverse("portal:connection_switches", args=[stall.connection.pk])
+    page = dora.post(switches, {"sync_stock": "on", "readback_hours": "12", "orders_since": "amanhã"})
+    assert page.status_code == 400
+    typed = page.context["switches"]
+    assert (typed["readback_hours"].value(), typed["orders_since"].value()) == ("12", "amanhã")
+    assert (typed["sync_stock"].value(), typed["sync_price"].value()) == (True, False)
+
+    before = stall.connection
+    after = Connection.objects.get(pk=before.pk)
+    assert (after.stock_reserve, after.readback_hours, after.sync_price) == (0, None, True)
+    for address in (buffers, switches):
+        assert dora.get(address)["Location"] == page_of(before), "as after a reload of the error's page"
+
+
+def test_the_inputs_of_the_buffers_know_their_bounds(dora: Client, stall: Shop) -> None:
+    form = dora.get(page_of(stall.connection)).context["buffers"]
+    bounds = {
+        field.name: (field.field.widget.attrs.get("min"), field.field.widget.attrs.get("max"))
+        for field in form
+    }
+    assert bounds["stock_reserve"] == ("0", "99999999")
+    assert bounds["stock_percentage"] == ("1", "100")
+    assert bounds["stock_most"] == ("1", "99999999")
 
 
 def test_pausing_and_resuming(dora: Client, stall: Shop) -> None:

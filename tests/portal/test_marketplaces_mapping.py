@@ -169,6 +169,10 @@ def test_attributes_say_when_the_marketplace_does_not_answer(dora: Client, stall
     page = dora.get(address(stall, "mapping_attributes", pans().pk))
     assert page.status_code == 200
     assert page.context["failed"]
+    form = {"attribute": "voltage", "source": "constant:", "constant": "220"}
+    answer = dora.post(address(stall, "mapping_attribute", pans().pk), form, headers=HTMX)
+    assert "não respondeu" in answer.content.decode()
+    assert answer["HX-Reswap"] == "afterbegin", "the row stays, with what was typed into it"
 
 
 def test_a_viewer_looks_and_changes_nothing(vera: Client, stall: Shop, televisions: int) -> None:

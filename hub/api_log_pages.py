@@ -284,5 +284,5 @@ class ApiCallStaffAdmin(CallColumns, ReadOnlyStaffAdmin):
 
 
 portal_site.register(ApiCall, ApiCallAdmin)
-portal_site.menu("account", gettext_lazy("Calls of the ERP"), "history", "hub_apicall_changelist", order=15)
+portal_site.menu("account", gettext_lazy("API calls"), "history", "hub_apicall_changelist", order=15)
 admin.site.register(ApiCall, ApiCallStaffAdmin)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from django.utils.translation import gettext_noop
 
 WORDS = (
+    # Django's own Portuguese takes every thing for masculine.
+    gettext_noop("%(name)s with ID “%(key)s” doesn’t exist. Perhaps it was deleted?"),
     gettext_noop("Select record"),
     gettext_noop("Select action"),
     gettext_noop("Select action to run"),

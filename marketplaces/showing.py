@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from hub.panels import brl
@@ -57,12 +57,12 @@ TONES: Mapping[str, str] = {
 }
 
 LISTING_STATES: tuple[tuple[str, Any], ...] = (
-    (Listing.State.CONNECTED, _("connected")),
+    (Listing.State.CONNECTED, ngettext_lazy("connected", "connected", "count")),
     (Listing.State.ERROR, _("with errors")),
     (Listing.State.WAITING, _("waiting")),
     (Listing.State.PROCESSING, _("processing")),
     (Listing.State.CATALOGUING, _("being catalogued")),
-    (Listing.State.DISCONNECTED, _("disconnected")),
+    (Listing.State.DISCONNECTED, ngettext_lazy("disconnected", "disconnected", "count")),
 )
 """The states of many listings, in the order people ask about them."""
 
@@ -161,6 +161,15 @@ def seconds(number: float | None) -> str:
         if number >= least:
             return f"{number_format(round(number / least, 1), 1, use_l10n=True)} {unit}"
     return f"{round(number * 1000)} ms"
+
+
+def by_state(counts: Mapping[str, int]) -> list[tuple[str, str, int]]:
+    """Name the states listings are in, as the number of them asks for; empty states are left out."""
+    found = []
+    for state, label in LISTING_STATES:
+        if count := counts.get(state, 0):
+            found.append((state, str(label % {"count": count}), count))
+    return found
 
 
 def badge(state: str, text: Any, title: Any = "") -> SafeString:

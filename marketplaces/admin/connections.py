@@ -156,11 +156,7 @@ def _card(numbers: health.Health) -> dict[str, Any]:
         "health": numbers,
         "problem": showing.problem(connection),
         "has_categories": connection.marketplace.description.offers(TaxonomySource),
-        "states": [
-            (state, label, numbers.listings[state])
-            for state, label in showing.LISTING_STATES
-            if numbers.listings[state]
-        ],
+        "states": showing.by_state(numbers.listings),
     }
 
 

@@ -186,5 +186,5 @@ def release(request: HttpRequest, hold_id: int) -> HttpResponse:
 
 portal_site.register(Hold, HoldAdmin)
 portal_site.menu(
-    "marketplaces", gettext_lazy("Held stock"), "inventory_2", "marketplaces_hold_changelist", order=25
+    "marketplaces", gettext_lazy("Holds"), "inventory_2", "marketplaces_hold_changelist", order=25
 )

@@ -12,7 +12,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -112,17 +111,20 @@ class LoadAdmin(RowPage, SellerAdmin):
     @display(description=gettext_lazy("result"))
     def show_progress(self, load: Any) -> SafeString:
         """A bar and the two numbers that matter."""
+        done = load.counts.get(LoadItem.State.DONE, 0)
+        said = ngettext(
+            "%(done)s done, %(errors)s with errors, of %(total)s",
+            "%(done)s done, %(errors)s with errors, of %(total)s",
+            done,
+        )
+        numbers = {
+            "done": done,
+            "errors": load.counts.get(LoadItem.State.ERROR, 0),
+            "total": load.total,
+        }
         return SafeString(
             _row_of_bar(bar(load.counts, load.total))
-            + format_html(
-                '<span class="hub-muted hub-num">{}</span>',
-                _("%(done)s done, %(errors)s with errors, of %(total)s")
-                % {
-                    "done": load.counts.get(LoadItem.State.DONE, 0),
-                    "errors": load.counts.get(LoadItem.State.ERROR, 0),
-                    "total": load.total,
-                },
-            )
+            + format_html('<span class="hub-muted hub-num">{}</span>', said % numbers)
         )
 
     @display(description=gettext_lazy("by"))

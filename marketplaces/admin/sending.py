@@ -203,7 +203,7 @@ def _previews(
 
 def _states(listings: QuerySet[Listing]) -> list[tuple[str, Any, int]]:
     counts = dict(listings.order_by().values_list("state").annotate(n=Count("id")))
-    return [(state, label, counts[state]) for state, label in showing.LISTING_STATES if counts.get(state)]
+    return showing.by_state(counts)
 
 
 def _obstacle(connection: Connection, action: str) -> str:

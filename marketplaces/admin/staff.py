@@ -136,11 +136,7 @@ class ConnectionStaffAdmin(RowPage, Repairing):
             "title": str(obj),
             "connection": obj,
             "health": numbers,
-            "states": [
-                (label, numbers.listings[state])
-                for state, label in showing.LISTING_STATES
-                if numbers.listings[state]
-            ],
+            "states": [(label, count) for _state, label, count in showing.by_state(numbers.listings)],
             "exchanges": Exchange.objects.filter(connection=obj).defer("request_body", "response_body")[:20],
         }
 

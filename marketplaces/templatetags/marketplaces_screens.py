@@ -37,10 +37,15 @@ def since(moment: datetime | None) -> SafeString | str:
 @register.filter
 def next_try(moment: datetime, paused_until: datetime | None) -> SafeString | str:
     """Say when a lane is tried next: not before its marketplace's pause ends, and never in the past."""
-    now = timezone.now()
-    if paused_until is not None and paused_until > max(moment, now):
+    if paused_until is not None and paused_until > max(moment, timezone.now()):
         return _("when the pause ends")
-    return showing.since(moment) if moment > now else _("at any moment")
+    return due(moment)
+
+
+@register.filter
+def due(moment: datetime) -> SafeString | str:
+    """Say when something is done next: what should have begun by now may begin at any moment."""
+    return showing.since(moment) if moment > timezone.now() else _("at any moment")
 
 
 @register.filter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -48,6 +49,13 @@ def freeze(client: Client, listing: Listing, facet: str, frozen: str = "1") -> i
 def skus(client: Client, **query: Any) -> list[str]:
     context = client.get(DIFFERENCES, query).context
     return [getattr(row, "variation", None) or row["listing"].variation for row in context["rows"]]
+
+
+def test_a_look_that_is_late_comes_at_any_moment(otto: Client, stall: Shop) -> None:
+    stall.sell("PANELA-1")
+    stall.connect()
+    Sync.objects.update(look_at=timezone.now() - timedelta(seconds=7))
+    assert "próxima: a qualquer momento" in otto.get(SYNC).content.decode()
 
 
 def test_the_lag_is_shown_against_its_target(otto: Client, stall: Shop, listed: None) -> None:

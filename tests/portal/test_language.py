@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -11,9 +12,11 @@ from pathlib import Path
 import polib
 import pytest
 from django.test import Client
+from django.utils import translation
 from django.utils.translation.template import templatize
 
 from hub.portal import portal_site
+from marketplaces import registry
 from tests.portal.sentinel import open_world
 from tests.portal.test_tenancy import change_url, list_url, named_pages, sign_in, text
 
@@ -50,6 +53,22 @@ def test_every_text_in_the_code_is_in_the_portuguese_catalogue() -> None:
     marked = {one for one in {*marked_in_code(), *marked_in_templates()} if one}
     assert len(marked) > 500
     assert {one for one in marked if one.replace("%%", "%") not in known} == set()
+
+
+def test_what_adapters_say_of_their_credentials_is_in_the_portuguese_catalogue() -> None:
+    known = {entry.msgid for entry in CATALOGUE}
+    for key in registry.KEYS:
+        for one in dataclasses.fields(registry.get(key).credentials):
+            said = {one.metadata.get("label", ""), one.metadata.get("help", "")} - {""}
+            assert said <= known, key
+
+
+def test_a_list_is_called_in_the_menu_as_on_its_page() -> None:
+    lists = {f"{one._meta.label_lower.replace('.', '_')}_changelist": one for one in portal_site._registry}
+    with translation.override("pt-br"):
+        for entry in portal_site._entries:
+            if model := lists.get(entry.url_name):
+                assert str(entry.title).lower() == str(model._meta.verbose_name_plural).lower()
 
 
 def test_no_entry_is_missing_or_doubtful() -> None:

@@ -106,6 +106,22 @@ def test_the_list_shows_listings_by_state_and_what_waits(dora: Client, stall: Sh
     assert card["problem"] == ""
 
 
+def test_one_is_counted_as_one(dora: Client, stall: Shop) -> None:
+    stall.sell("PANELA-1")
+    load = stall.connect()
+    assert '<span class="hub-num">1</span> conectado<' in dora.get(LIST).content.decode()
+    loads = dora.get(reverse("portal:marketplaces_load_changelist")).content.decode()
+    assert f"1 pronto, 0 com erro, de {load.total}" in loads
+    stall.sell("PANELA-2")
+    stall.connect()
+    assert '<span class="hub-num">2</span> conectados<' in dora.get(LIST).content.decode()
+
+
+def test_an_account_that_is_not_there_is_told_in_good_portuguese(dora: Client, stall: Shop) -> None:
+    page = dora.get(reverse("portal:marketplaces_connection_change", args=[0]), follow=True)
+    assert "Não há conta conectada com o ID “0”." in page.content.decode()
+
+
 def test_the_page_says_a_problem_in_plain_words(dora: Client, stall: Shop) -> None:
     Connection.objects.filter(pk=stall.connection.pk).update(last_error="Unavailable: 503 from upstream")
     page = dora.get(page_of(stall.connection)).content.decode()

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Max, Sum
+from django.utils import timezone
 
 from marketplaces.contract import Facet
 from marketplaces.models import Connection, Lag, Marketplace
@@ -22,6 +23,9 @@ BOUNDS = (
     *(60, 90, 120, 180, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400),
 )
 """Upper ends of the buckets in seconds; the last bucket is open."""
+
+USUAL_HOURS, MOST_HOURS = 24, 30 * 24
+"""The period people and programs ask about when they name none, and the longest one."""
 
 _ARRAY = "ARRAY[" + ", ".join(map(str, BOUNDS)) + "]::float8[]"
 
@@ -81,6 +85,18 @@ class Spread:
             passed += samples
         return None
 
+    def share_within(self, limit: float) -> float | None:
+        """Return the part of the values that took no longer than the limit, 0 to 1; None of no values."""
+        within = 0.0
+        for bucket, (samples, longest) in self.buckets.items():
+            low = BOUNDS[bucket - 1] if bucket else 0.0
+            high = min(longest, BOUNDS[bucket]) if bucket < len(BOUNDS) else longest
+            if high <= limit:
+                within += samples
+            elif low < limit:
+                within += samples * (limit - low) / (high - low)
+        return within / self.samples if self.buckets else None
+
 
 @dataclass(slots=True)
 class LagOf(Spread):
@@ -97,6 +113,16 @@ class LagOf(Spread):
         found = self.p95
         return None if found is None else found <= self.target
 
+    @property
+    def within_target(self) -> float | None:
+        """The part of the values that arrived within the target, 0 to 1; None when nothing was counted."""
+        return self.share_within(self.target)
+
+
+def since(hours: int) -> datetime:
+    """Return when a period of so many hours until now began: whole hours are kept, the first one counts."""
+    return (timezone.now() - timedelta(hours=hours)).replace(minute=0, second=0, microsecond=0)
+
 
 def target(marketplace: Marketplace, facet: Facet) -> float:
     """Return the target of a facet in seconds: the marketplace's own for price and stock, else the hub's."""
@@ -105,10 +131,10 @@ def target(marketplace: Marketplace, facet: Facet) -> float:
     return float(settings.HUB_LAG_TARGETS[facet.value])
 
 
-def of(connections: Sequence[Connection], since: datetime) -> list[LagOf]:
+def of(connections: Sequence[Connection], began_at: datetime) -> list[LagOf]:
     """Return the lag of each connection (marketplace loaded) and facet since a moment: one statement."""
     found: dict[tuple[int, str], dict[int, tuple[int, float]]] = defaultdict(dict)
-    rows = Lag.objects.filter(connection__in=connections, hour__gte=since).order_by()
+    rows = Lag.objects.filter(connection__in=connections, hour__gte=began_at).order_by()
     for connection_id, facet, bucket, samples, longest in rows.values_list(
         "connection_id", "facet", "bucket"
     ).annotate(n=Sum("samples"), slowest=Max("longest")):
@@ -120,10 +146,10 @@ def of(connections: Sequence[Connection], since: datetime) -> list[LagOf]:
     ]
 
 
-def by_marketplace(since: datetime) -> dict[tuple[str, str], Spread]:
+def by_marketplace(began_at: datetime) -> dict[tuple[str, str], Spread]:
     """Return the lag of all accounts of each marketplace, by its key and the facet, since a moment."""
     found: dict[tuple[str, str], Spread] = defaultdict(Spread)
-    rows = Lag.objects.filter(hour__gte=since).order_by()
+    rows = Lag.objects.filter(hour__gte=began_at).order_by()
     for key, facet, bucket, samples, longest in rows.values_list(
         "connection__marketplace_id", "facet", "bucket"
     ).annotate(n=Sum("samples"), slowest=Max("longest")):

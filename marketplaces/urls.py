@@ -16,6 +16,7 @@ urlpatterns = [
     re_path(r"^listings/?$", views.ListingsView.as_view()),
     re_path(r"^listings/send/?$", views.SendView.as_view()),
     re_path(r"^listings/history/?$", drift.HistoryView.as_view()),
+    re_path(r"^listings/lag/?$", drift.LagView.as_view()),
     re_path(r"^listings/heal/?$", drift.HealView.as_view()),
     re_path(r"^loads/?$", views.LoadsView.as_view()),
     re_path(r"^loads/check/?$", views.LoadCheckView.as_view()),

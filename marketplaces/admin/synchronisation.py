@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
@@ -19,12 +17,12 @@ from marketplaces.admin.pages import account_of
 from marketplaces.models import Connection, Sync
 
 PERIODS = (
-    ("1", gettext_lazy("Last hour"), timedelta(hours=1)),
-    ("24", gettext_lazy("Last 24 hours"), timedelta(hours=24)),
-    ("168", gettext_lazy("Last 7 days"), timedelta(days=7)),
-    ("720", gettext_lazy("Last 30 days"), timedelta(days=30)),
+    ("1", gettext_lazy("Last hour")),
+    ("24", gettext_lazy("Last 24 hours")),
+    ("168", gettext_lazy("Last 7 days")),
+    (str(lag.MOST_HOURS), gettext_lazy("Last 30 days")),
 )
-USUAL = "24"
+USUAL = str(lag.USUAL_HOURS)
 
 
 @portal_site.page("sync/", "sync")
@@ -34,15 +32,12 @@ def synchronisation(request: HttpRequest) -> HttpResponse:
     seller = tenancy.actor(request).seller
     chosen = account_of(request, seller)
     asked = request.GET.get("hours", USUAL)
-    hours = asked if asked in {key for key, _title, _length in PERIODS} else USUAL
-    length = next(length for key, _title, length in PERIODS if key == hours)
+    hours = asked if asked in dict(PERIODS) else USUAL
     accounts = list(
         Connection.objects.filter(seller_id=seller.pk).select_related("marketplace").order_by("name", "id")
     )
     shown = [one for one in accounts if chosen is None or one == chosen]
-    # Whole hours are kept: the one in which the period began counts.
-    since = (timezone.now() - length).replace(minute=0, second=0, microsecond=0)
-    lags = lag.of(shown, since)
+    lags = lag.of(shown, lag.since(int(hours)))
     context = {
         "title": _("Synchronisation"),
         "cards": [
@@ -54,7 +49,7 @@ def synchronisation(request: HttpRequest) -> HttpResponse:
             }
             for numbers in health.of(shown)
         ],
-        "periods": [(key, title) for key, title, _length in PERIODS],
+        "periods": PERIODS,
         "hours": hours,
         "accounts": accounts,
         "account": chosen,

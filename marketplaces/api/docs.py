@@ -245,6 +245,33 @@ HISTORY_PAGE = told(
     ),
     next=NEXT,
 )
+_SECONDS = {"type": "number", "minimum": 0, "description": "Seconds."}
+_SECONDS_OR_NONE = {**_SECONDS, "nullable": True, "description": "Seconds; null where nothing was counted."}
+LAGS = told(
+    hours={**COUNT, "description": "The period asked about."},
+    since={**MOMENT, "description": "When it began: whole hours are counted."},
+    lag=many(
+        named(
+            "Lag",
+            told(
+                connection=NAME,
+                facet=word(*(one.value for one in Facet)),
+                samples={**COUNT, "description": "Values counted."},
+                p50=_SECONDS_OR_NONE,
+                p95=_SECONDS_OR_NONE,
+                max=_SECONDS_OR_NONE,
+                target={**_SECONDS, "description": "Seconds within which 95 of 100 values should be there."},
+                within_target={
+                    "type": "number",
+                    "minimum": 0,
+                    "maximum": 1,
+                    "nullable": True,
+                    "description": "The part of the values that kept to it; null where nothing was counted.",
+                },
+            ),
+        )
+    ),
+)
 HEAL = json_body(
     told(
         heal=named(

@@ -1,4 +1,4 @@
-"""/listings/history and /listings/heal: each value's way, and sending what the marketplace should show."""
+"""/listings/history, /lag and /heal: each value's way, how long it took, sending what should be shown."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from rest_framework.response import Response
 
 from catalog import values
 from catalog.models import Variation
+from hub.api.errors import Malformed
 from hub.api.parsing import unwrap
 from hub.api.schema import errors
 from hub.api.shapes import WALK
+from hub.api.times import moment
 from hub.refusals import Incomplete, Refusal, required_fields
-from marketplaces import drift
+from marketplaces import drift, lag
 from marketplaces.api import docs, shapes
 from marketplaces.api.views import OF_CONNECTION, ListingsView, WalkedView, among, one_of, to_skus
 from marketplaces.contract import Facet
-from marketplaces.models import KEPT, Listing
+from marketplaces.models import KEPT, Connection, Listing
 
 TERMS = (Facet.PRICE.value, Facet.STOCK.value)
 
@@ -47,6 +49,49 @@ class HistoryView(ListingsView):
     def get(self, request: Request) -> Response:
         """List listings, newest first, each with the ways of its content, price and stock."""
         return self.walk(request, "listings", self._narrow, shapes.histories)
+
+
+class LagView(WalkedView):
+    """How long values take to their marketplaces, against the targets."""
+
+    @extend_schema(
+        operation_id="listings_lag",
+        summary="Measure how long values take to the marketplaces",
+        description=(
+            "From received to confirmed, per connection and facet, of what the ERP's data, orders, stock "
+            "settings or a move to another category asked for, and of content sent by loads. New price "
+            "rules, repeated and healed values, and those replaced before they were sent are not counted."
+        ),
+        parameters=[
+            OF_CONNECTION,
+            OpenApiParameter(
+                "hours",
+                {"type": "integer", "minimum": 1, "maximum": lag.MOST_HOURS},
+                description=f"The period until now; {lag.USUAL_HOURS} hours by default.",
+            ),
+        ],
+        responses={200: docs.LAGS, **errors(400, 404)},
+    )
+    def get(self, request: Request) -> Response:
+        """Measure one connection, or all of the seller's."""
+        name = request.query_params.get("connection", "").replace("\x00", "").strip()
+        hours = _hours(request.query_params.get("hours", "").strip())
+        mine = Connection.objects.filter(seller_id=self.seller_id).select_related("marketplace")
+        rows = [self.connection(name)] if name else list(mine.order_by("name"))
+        began_at = lag.since(hours)
+        return Response(
+            {"hours": hours, "since": moment(began_at), "lag": shapes.lags(lag.of(rows, began_at))}
+        )
+
+
+def _hours(said: str) -> int:
+    """Read a period in hours; raises Malformed."""
+    if not said:
+        return lag.USUAL_HOURS
+    if said.isascii() and said.isdigit() and 1 <= int(said[:5]) <= lag.MOST_HOURS:
+        return int(said[:5])
+    limits = {"name": "hours", "minimum": 1, "maximum": lag.MOST_HOURS}
+    raise Malformed(_("%(name)s must be a whole number from %(minimum)s to %(maximum)s.") % limits)
 
 
 class HealView(WalkedView):

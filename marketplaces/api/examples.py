@@ -7,6 +7,7 @@ from typing import Any
 from catalog.api import examples as catalogue
 from hub.api.examples import NOWHERE, Example, missing, said
 from marketplaces.api.views import MOST_CHECKED, MOST_SKUS, WAYS
+from marketplaces.lag import MOST_HOURS
 
 STARTED_AT, SENT_AT, DONE_AT = (
     "2026-03-02T10:30:00-03:00",
@@ -19,6 +20,12 @@ NO_PRODUCT = said("There is no product with the SKU %(sku)s.", sku=NOWHERE)
 NO_CATEGORY = said("There is no error category “%(code)s”.", code=NOWHERE)
 TOO_MANY_SKUS = said("skus must be a list of at most %(limit)s SKUs.", limit=MOST_SKUS)
 NOT_A_FLAG = said("%(field)s: send true or false.", field="paused")
+NOT_A_PERIOD = said(
+    "%(name)s must be a whole number from %(minimum)s to %(maximum)s.",
+    name="hours",
+    minimum=1,
+    maximum=MOST_HOURS,
+)
 NOT_A_STATE = said(
     "%(name)s must be one of: %(allowed)s.",
     name="state",
@@ -101,6 +108,12 @@ WAY = {
     "settled_at": DONE_AT,
     "seen_at": DONE_AT,
 }
+
+
+def _lag(facet: str, target: float, **found: Any) -> dict[str, Any]:
+    return {"connection": "Sandbox", "facet": facet, "target": target, **found}
+
+
 LISTING: dict[str, Any] = {
     "sku": "CANECA-1",
     "product_sku": "CANECA-1",
@@ -235,6 +248,19 @@ EXAMPLES = {
             "next": None,
         },
         errors={400: NOT_A_STATE},
+    ),
+    "listings_lag": Example(
+        query={"connection": "Sandbox", "hours": "24"},
+        answer={
+            "hours": 24,
+            "since": "2026-03-01T10:00:00-03:00",
+            "lag": [
+                _lag("stock", 30.0, samples=1840, p50=0.412, p95=1.87, max=41.3, within_target=0.9989),
+                _lag("price", 60.0, samples=212, p50=0.655, p95=2.4, max=9.108, within_target=1.0),
+                _lag("content", 1800.0, samples=0, p50=None, p95=None, max=None, within_target=None),
+            ],
+        },
+        errors={400: NOT_A_PERIOD, 404: NO_CONNECTION},
     ),
     "listings_heal": Example(
         bodies={

@@ -14,6 +14,7 @@ from hub.api.times import moment
 from marketplaces import held, hints, incidents, showing, stock
 from marketplaces.contract import Facet
 from marketplaces.desired import wanted
+from marketplaces.lag import LagOf
 from marketplaces.models import Connection, HeldPrice, Incident, Issue, Listing, Load, LoadItem, Passage, Sync
 
 SWITCHES = {
@@ -129,6 +130,27 @@ def histories(rows: Sequence[Listing]) -> list[dict[str, Any]]:
         }
         for one in rows
     ]
+
+
+def lags(found: Iterable[LagOf]) -> list[dict[str, Any]]:
+    """Describe how long values of connections and facets took from received to confirmed, in seconds."""
+    return [
+        {
+            "connection": one.connection.name,
+            "facet": one.facet.value,
+            "samples": one.samples,
+            "p50": _rounded(one.p50, 3),
+            "p95": _rounded(one.p95, 3),
+            "max": _rounded(one.longest, 3),
+            "target": one.target,
+            "within_target": _rounded(one.within_target, 4),
+        }
+        for one in found
+    ]
+
+
+def _rounded(number: float | None, places: int) -> float | None:
+    return None if number is None else round(number, places)
 
 
 def _way(passage: Passage) -> dict[str, Any]:

@@ -85,6 +85,19 @@ ROWS = [
         stranger=Call(200, shows={"listings": [], "next": None}),
     ),
     Row(
+        "GET /listings/lag",
+        Call(
+            200,
+            shows=lambda said, ids: (
+                [(one["connection"], one["facet"], one["samples"]) for one in said["lag"]]
+                == [(ids["connection"], facet, 0) for facet in ("stock", "price", "content")]
+            ),
+        ),
+        bad=Call(400, path="/listings/lag?hours=0"),
+        unknown=Call(404, path="/listings/lag?connection={connection}"),
+        stranger=Call(200, shows=lambda said, ids: said["lag"] == []),
+    ),
+    Row(
         "POST /listings/heal",
         Call(
             202,

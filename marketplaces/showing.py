@@ -22,6 +22,7 @@ from marketplaces.models import (
     HeldPrice,
     Incident,
     Issue,
+    Lane,
     Listing,
     Load,
     LoadItem,
@@ -187,6 +188,32 @@ def problem(connection: Connection) -> str:
         return ""
     kind = connection.last_error.partition(":")[0]
     return str(PROBLEMS.get(kind, _("Something unexpected happened. Our staff can see it.")))
+
+
+def standstill(lane: Lane, now: datetime) -> str:
+    """Say why a lane rests whatever waits in it, as `Lane.objects.runnable` decides; empty if it may."""
+    connection = lane.connection
+    marketplace = connection.marketplace
+    switches = {
+        Lane.Kind.STOCK: connection.sync_stock,
+        Lane.Kind.PRICE: connection.sync_price,
+        Lane.Kind.ORDERS: connection.sync_orders,
+    }
+    if not marketplace.is_enabled:
+        return str(_("marketplace switched off"))
+    if not connection.seller.is_active:
+        return str(_("seller switched off"))
+    if connection.status == Connection.Status.NEEDS_CREDENTIALS:
+        return str(_("account without valid credentials"))
+    if connection.status != Connection.Status.ACTIVE:
+        return str(_("account paused"))
+    if not switches.get(Lane.Kind(lane.kind), True):
+        return str(_("switched off on the account"))
+    until, is_canary = marketplace.paused_until, lane.canary_until is not None and lane.canary_until > now
+    if until is not None and until > now and not is_canary:
+        until_words = date_format(timezone.localtime(until), "SHORT_DATETIME_FORMAT")
+        return str(_("marketplace paused until %(moment)s") % {"moment": until_words})
+    return ""
 
 
 def synced(facet: str, value: str) -> str:

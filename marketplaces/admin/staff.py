@@ -7,7 +7,7 @@ from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
 from django.db import models
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
@@ -23,7 +23,17 @@ from marketplaces import engine, health, hints, incidents, services, showing
 from marketplaces.admin.exchanges import AnswerFilter, ExchangeColumns, LaneFilter, WhenFilter
 from marketplaces.admin.pages import RowPage
 from marketplaces.contract import Facet, IssueKind
-from marketplaces.models import Connection, Exchange, Issue, Lane, Listing, Load, Marketplace, Submission
+from marketplaces.models import (
+    Connection,
+    Exchange,
+    Issue,
+    Lane,
+    Listing,
+    Load,
+    Marketplace,
+    Submission,
+    Sync,
+)
 
 MOST = 1000
 """Rows one repair action takes at a time."""
@@ -187,14 +197,16 @@ class LaneHealthFilter(DropdownFilter):
 
 @admin.register(Lane)
 class LaneStaffAdmin(Repairing):
-    """The lanes: what runs, what waits, what fails."""
+    """The lanes: what runs, what waits, what stands still, what fails."""
 
     list_display = (
         "connection",
         "show_kind",
+        "show_oldest",
+        "show_standstill",
         "run_at",
         "failures",
-        "lease_until",
+        "show_lease",
         "last_ok_at",
         "last_error",
     )
@@ -203,7 +215,7 @@ class LaneStaffAdmin(Repairing):
         ("kind", ChoicesDropdownFilter),
         ("connection__marketplace", RelatedDropdownFilter),
     )
-    list_select_related = ("connection",)
+    list_select_related = ("connection__marketplace", "connection__seller")
     search_fields = ("connection__name", "connection__seller__name")
     fields = (
         "connection",
@@ -221,10 +233,47 @@ class LaneStaffAdmin(Repairing):
     ordering = ("-failures", "run_at")
     actions = ("run_now", "reset_failures")
 
+    class Media:
+        css = {"all": ("hub/marketplaces.css",)}
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Bring the oldest due row of each lane shown along: one look into an index per row of the page."""
+        changelist = super().get_changelist_instance(request)
+        shown = list(changelist.result_list)
+        due = Sync.objects.filter(
+            connection=OuterRef("connection"),
+            facet=OuterRef("kind"),
+            due_at__lte=timezone.now(),
+            submission__isnull=True,
+        )
+        oldest = Subquery(due.order_by("due_at", "listing").values("due_at")[:1])
+        lanes = Lane.objects.filter(pk__in=[one.pk for one in shown], kind__in=Lane.FACETS).order_by()
+        found = dict(lanes.annotate(oldest=oldest).values_list("pk", "oldest"))
+        for lane in shown:
+            lane.oldest_due_at = found.get(lane.pk)
+        changelist.result_list = shown
+        return changelist
+
     @display(description=_("kind"), ordering="kind")
     def show_kind(self, lane: Lane) -> str:
         """What it does."""
         return lane.get_kind_display()
+
+    @display(description=_("oldest due row"))
+    def show_oldest(self, lane: Any) -> SafeString | str:
+        """Since when the oldest of its rows has been due; stock, price and content have rows."""
+        return showing.since(lane.oldest_due_at)
+
+    @display(description=_("stands still because"))
+    def show_standstill(self, lane: Lane) -> SafeString | str:
+        """What keeps it from running, where something does."""
+        words = showing.standstill(lane, timezone.now())
+        return format_html('<span class="mk-badge mk-warning">{}</span>', words) if words else "–"
+
+    @display(description=_("held by a worker until"), ordering="lease_until")
+    def show_lease(self, lane: Lane) -> SafeString | str:
+        """Until when a worker has it, if one does."""
+        return showing.since(lane.lease_until)
 
     @action(description=_("Run now"), permissions=["repair"])
     def run_now(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

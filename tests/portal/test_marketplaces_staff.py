@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from hub.models import User
+from hub.models import Seller, User
 from marketplaces.models import (
     Connection,
     Exchange,
@@ -22,10 +24,12 @@ from marketplaces.models import (
     Load,
     Marketplace,
     Submission,
+    Sync,
 )
 from tests.marketplaces.shop import Shop
 from tests.portal.conftest import sign_in
 
+NEVER = datetime(2030, 12, 31, 13, tzinfo=UTC)
 MODELS = (Marketplace, Connection, Lane, Submission, Load, Issue, Exchange)
 
 
@@ -119,6 +123,47 @@ def test_failing_lanes_are_found_reset_and_run(staff: Client, busy: Shop) -> Non
     act(staff, Lane, "reset_failures", lane)
     lane.refresh_from_db()
     assert (lane.failures, lane.last_error) == (0, "")
+
+
+def test_a_lane_tells_its_oldest_due_row_and_only_rows_that_are_due(staff: Client, busy: Shop) -> None:
+    now = timezone.now()
+    Sync.objects.filter(connection=busy.connection, facet="price").update(due_at=now - timedelta(hours=3))
+    Sync.objects.filter(connection=busy.connection, facet="stock").update(due_at=now + timedelta(hours=3))
+    shown = {one.kind: one.oldest_due_at for one in staff.get(list_of(Lane)).context["cl"].result_list}
+    assert shown["price"] == now - timedelta(hours=3)
+    assert {kind for kind, oldest in shown.items() if oldest} == {"price"}
+    assert "3 horas atrás" in staff.get(list_of(Lane)).content.decode().replace("\xa0", " ")
+
+
+def test_a_page_of_lanes_asks_for_their_oldest_rows_in_one_statement(staff: Client, busy: Shop) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        staff.get(list_of(Lane))
+    about = [one["sql"] for one in asked if "marketplaces_sync" in one["sql"]]
+    assert len(about) == 1
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+        cursor.execute("EXPLAIN " + about[0])
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+        cursor.execute("RESET enable_seqscan")
+    assert "marketplaces_sync_due_first" in plan
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda one: Marketplace.objects.update(is_enabled=False), "marketplace desligado"),
+        (lambda one: Marketplace.objects.update(paused_until=NEVER), "marketplace pausado até 31/12/2030"),
+        (lambda one: Connection.objects.update(status="paused"), "conta pausada"),
+        (lambda one: Connection.objects.update(status="needs_credentials"), "conta sem credenciais válidas"),
+        (lambda one: Seller.objects.update(is_active=False), "lojista desligado"),
+        (lambda one: Connection.objects.update(sync_price=False), "desligado na conta"),
+    ],
+)
+def test_a_lane_that_stands_still_tells_why(staff: Client, busy: Shop, change: Any, words: str) -> None:
+    assert words not in staff.get(list_of(Lane)).content.decode()
+    change(busy)
+    page = staff.get(list_of(Lane), {"kind__exact": "price"}).content.decode()
+    assert words in page
 
 
 def test_a_connection_runs_again_at_once_and_can_be_paused(staff: Client, busy: Shop) -> None:

@@ -76,6 +76,36 @@ def test_the_lag_is_shown_against_its_target(otto: Client, stall: Shop, listed: 
     assert "4,2 min" in page.content.decode()
 
 
+def test_after_a_first_publication_nothing_counts_yet_and_the_page_does_not_deny_what_was_sent(
+    otto: Client, stall: Shop, listed: None
+) -> None:
+    page = otto.get(SYNC).content.decode()
+    assert page.count("nada que conte ainda") == 2
+    assert "nada enviado" not in page
+
+
+@pytest.mark.parametrize(
+    ("ask", "counts"),
+    [
+        (lambda stall: set_qty(stall.listing("PANELA-1").variation, 3), True),
+        (lambda stall: Connection.objects.update(stock_reserve=2), True),
+        (
+            lambda stall: price_rules.save(
+                connection=stall.connection, rules=Rules(Rule(Decimal(10))), based_on=0
+            ),
+            False,
+        ),
+    ],
+)
+def test_what_the_page_says_is_counted_is_counted(
+    otto: Client, stall: Shop, listed: None, ask: Any, counts: bool
+) -> None:
+    ask(stall)
+    stall.settle()
+    (card,) = otto.get(SYNC).context["cards"]
+    assert any(lag.samples for lag, _label in card["lags"] if lag.facet != "content") is counts
+
+
 @pytest.mark.parametrize("query", [{"on": "x"}, {"on": "9" * 30}, {"hours": "7"}, {"hours": "'"}])
 def test_a_strange_question_about_the_lag_is_answered_as_usual(
     otto: Client, stall: Shop, query: dict[str, str]

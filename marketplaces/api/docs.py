@@ -82,7 +82,7 @@ _STAMPS: dict[str, Schema] = {
     "sent_at": MOMENT,
     "confirmed_at": MOMENT,
     "seen_at": MOMENT,
-    "superseded": {**COUNT, "description": "Values that were replaced before they were sent."},
+    "superseded": {**COUNT, "description": "Values never sent, each because a newer one came in first."},
     "why": WHY,
     "drift": {
         **word(*Sync.Drift.values, None),
@@ -129,7 +129,12 @@ WAY = named(
             **MAYBE,
             "description": "The number of the ERP's call behind it, or the person who froze or released it.",
         },
-        superseded={**COUNT, "description": "Earlier values it replaced before they were sent."},
+        superseded={
+            **COUNT,
+            "description": (
+                "Earlier values that were not sent, because a newer one came in before a worker took them up."
+            ),
+        },
         received_at=MOMENT,
         queued_at=MOMENT,
         sent_at=MOMENT,

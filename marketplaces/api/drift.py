@@ -35,7 +35,7 @@ class HistoryView(ListingsView):
         description=(
             f"The last {KEPT} of each facet, newest first: when the value was received, queued, sent, "
             "settled and seen there, what became of it, what asked for it (`why`), and how many earlier "
-            "values it replaced before they were sent (`superseded`)."
+            "values were not sent because a newer one came in first (`superseded`)."
         ),
         parameters=[
             OF_CONNECTION,

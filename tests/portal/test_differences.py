@@ -276,6 +276,25 @@ def test_a_rejected_price_is_told_as_rejected_by_whom_and_may_be_approved_after_
     assert skus(otto, cause="held") == []
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("pt-br", "2 valores anteriores não foram enviados: um mais novo chegou antes"),
+        ("en", "2 earlier values were not sent: a newer one came first"),
+    ],
+)
+def test_a_values_way_tells_how_many_were_not_sent_before_it_and_why(
+    otto: Client, stall: Shop, listed: None, language: str, words: str
+) -> None:
+    otto.cookies["hub_language"] = language
+    listing = stall.listing("PANELA-1")
+    for price in ("131.00", "132.00", "133.00"):
+        change_product(listing.variation, price=price)
+    stall.settle()
+    page = otto.get(reverse("portal:marketplaces_listing_change", args=[listing.pk])).content.decode()
+    assert words in page
+
+
 def test_a_vanished_listing_comes_with_its_choice(otto: Client, stall: Shop, listed: None) -> None:
     drifted(stall, "PANELA-1", state="absent")
     drifted(stall, "PANELA-2", state="withdrawn")

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods
 from django_otp import login as otp_login
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -79,12 +79,26 @@ class InvitedLogin(Login):
         AuthenticationForm.confirm_login_allowed(self, user)
 
 
+INVITED = "invitation"
+"""Where the session keeps the secret of the invitation that was opened."""
+
+
+@never_cache
+@require_GET
+def open_invitation(request: HttpRequest, secret: str) -> HttpResponse:
+    """Take the secret out of the address, so that whatever notes addresses does not learn it."""
+    if people.invited(secret) is None:
+        return _invitation_page(request, {}, status=404)
+    request.session[INVITED] = secret
+    return HttpResponseRedirect(reverse("accept_invitation"))
+
+
 @never_cache
 @sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
-def accept_invitation(request: HttpRequest, secret: str) -> HttpResponse:
+def accept_invitation(request: HttpRequest) -> HttpResponse:
     """Start working for a seller: with the link it handed over, one's own password, and a new one."""
-    invitation = people.invited(secret)
+    invitation = people.invited(request.session.get(INVITED, ""))
     if invitation is None:
         return _invitation_page(request, {}, status=404)
     person = invitation.user

@@ -153,6 +153,15 @@ AXES_DISABLE_ACCESS_LOG = True
 AXES_IPWARE_META_PRECEDENCE_ORDER = ["REMOTE_ADDR"]
 AXES_LOCKOUT_CALLABLE = "hub.signin.locked_out"
 AXES_USERNAME_CALLABLE = "hub.signin.axes_username"
+# What a form sends along with a wrong password is noted with the attempt; the password is hidden anyway.
+AXES_SENSITIVE_PARAMETERS = [
+    "username",
+    "ip_address",
+    "new_password1",
+    "new_password2",
+    "otp_token",
+    "csrfmiddlewaretoken",
+]
 CSRF_FAILURE_VIEW = "hub.way_back.expired_form"
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = True

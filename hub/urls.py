@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.urls import include, path
 
 from hub import healthz, metrics
-from hub.own_account import SetPassword, accept_invitation
+from hub.own_account import SetPassword, accept_invitation, open_invitation
 from hub.portal import portal_site
 from marketplaces import webhooks
 
@@ -33,7 +33,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("portal/", portal_site.urls),
     path("password/<uidb64>/<token>/", SetPassword.as_view(), name="set_password"),
-    path("invitation/<str:secret>/", accept_invitation, name="invitation"),
+    path("invitation/", accept_invitation, name="accept_invitation"),
+    path("invitation/<str:secret>/", open_invitation, name="invitation"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("hub.api.urls")),
     path("hooks/<uuid:public_id>", webhooks.receive, name="hook"),

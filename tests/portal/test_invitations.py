@@ -11,6 +11,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from axes.models import AccessAttempt
 from django.db import connection as database
 from django.db import transaction
 from django.test import Client
@@ -45,9 +46,13 @@ def set_password(link: str, password: str) -> Any:
 
 
 def accept(link: str, password: str, new: str = NEW_PASSWORD, **more: str) -> Any:
-    """Use an invitation's form."""
+    """Follow an invitation's link and use its form, if there is one."""
+    client = Client(headers={"accept": "text/html"})
+    opened = client.get(link)
+    if opened.status_code != 302:
+        return opened
     form = {"password": password, "new_password1": new, "new_password2": new, **more}
-    return Client(headers={"accept": "text/html"}).post(link, form)
+    return client.post(opened["Location"], form)
 
 
 def works_for(email: str) -> set[str]:
@@ -216,7 +221,7 @@ def test_who_has_a_sign_in_comes_in_with_the_link_and_the_password(
     link: str, nova: User, shop: Seller, anonymous: Client
 ) -> None:
     old_browser = sign_in(nova)
-    page = anonymous.get(link).content.decode()
+    page = anonymous.get(link, follow=True).content.decode()
     assert shop.name in page
     assert nova.email in page
     assert works_for(nova.email) == {"Primeira"}
@@ -261,6 +266,21 @@ def test_guessing_at_an_invitation_is_locked_out(link: str, nova: User, settings
     assert answers[-1] == 429
     assert accept(link, PASSWORD).status_code == 429
     assert works_for(nova.email) == {"Primeira"}
+
+
+def test_what_guesses_are_noted_with_holds_neither_a_new_password_nor_a_code_nor_a_link(
+    link: str, nova: User, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.AXES_ENABLED = True
+    TOTPDevice.objects.create(user=nova, confirmed=True)
+    accept(link, "wrong", otp_token="recover7")
+    form = {"username": nova.email, "password": "wrong", "otp_token": "recover7"}
+    Client().post(reverse("portal:login"), form)
+
+    noted = f"{AccessAttempt.objects.values_list().get()} {caplog.text}"
+    assert nova.email in noted
+    for secret in (NEW_PASSWORD, "recover7", link.rstrip("/").rpartition("/")[2]):
+        assert secret not in noted
 
 
 @pytest.mark.parametrize("days", [3, 30])
@@ -348,7 +368,7 @@ def test_staff_makes_a_new_link_and_withdraws_an_invitation(staff: Client, shop:
 
     new = link_in(staff.post(address, {"link": invitation.pk}))
     assert Client().get(link).status_code == 404
-    assert Client().get(new).status_code == 200
+    assert Client().get(new, follow=True).status_code == 200
     staff.post(address, {"withdraw": invitation.pk})
 
     assert not Invitation.objects.exists()

@@ -158,6 +158,9 @@ class Rules:
         return self.most_rise is not None and moved > self.most_rise * agreed.price
 
 
+FIRST_GUARD = Decimal(50)
+"""The limit for drops proposed to whoever connects an account or writes its first rules, in per cent."""
+
 PLAIN = Rules()
 """A connection without rules: the ERP's figures go out as they are, and nothing is held."""
 

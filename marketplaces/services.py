@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -20,7 +21,7 @@ from catalog.models import Variation
 from hub import statistics
 from hub.models import Seller, User
 from hub.refusals import Refusal
-from marketplaces import engine, ledger, taxonomy
+from marketplaces import engine, ledger, price_rules, pricing, taxonomy
 from marketplaces.callbacks import services as callbacks
 from marketplaces.contract import (
     ContentPublisher,
@@ -70,11 +71,18 @@ def try_credentials(marketplace: Marketplace, values: Mapping[str, str]) -> str:
 
 
 def open_connection(
-    *, seller: Seller, marketplace: Marketplace, name: str, credentials: Mapping[str, str]
+    *,
+    seller: Seller,
+    marketplace: Marketplace,
+    name: str,
+    credentials: Mapping[str, str],
+    most_drop: Decimal | None = None,
+    by: User | None = None,
 ) -> Connection:
     """Open an account at a marketplace: test the credentials, seal them, start its lanes.
 
-    Raises NotPossible (credentials refused, name or account taken, marketplace off).
+    With `most_drop` its first price rules hold prices that fall by more than so many per cent. Raises
+    NotPossible (credentials refused, name or account taken, marketplace off).
     """
     name = name.strip()
     if not marketplace.is_enabled:
@@ -92,6 +100,10 @@ def open_connection(
             connection.save()
             Pace.objects.create(connection=connection)
             Lane.objects.bulk_create([Lane(connection=connection, kind=kind) for kind in Lane.Kind.values])
+            if most_drop is not None:
+                price_rules.save(
+                    connection=connection, rules=pricing.Rules(most_drop=most_drop), based_on=0, by=by
+                )
     except IntegrityError as error:
         raise NotPossible(_taken(error)) from None
     greet(connection)

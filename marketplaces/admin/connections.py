@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -26,7 +27,7 @@ from unfold.widgets import (
 from catalog.models import MAX_QUANTITY
 from hub import moments, tenancy
 from hub.portal import SellerAdmin, portal_site
-from marketplaces import health, price_rules, services, showing, stock
+from marketplaces import health, price_rules, pricing, services, showing, stock
 from marketplaces.admin.pages import RowPage, mine, to
 from marketplaces.contract import TaxonomySource
 from marketplaces.models import Connection, Exchange, Marketplace
@@ -51,9 +52,9 @@ SWITCHES = (
 class CredentialsForm(forms.Form):
     """What the marketplace asks for, one input per field of its credentials; nothing is shown back."""
 
-    def __init__(self, marketplace: Marketplace, *args: Any, with_name: bool = False, **kwargs: Any) -> None:
+    def __init__(self, marketplace: Marketplace, *args: Any, is_new: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if with_name:
+        if is_new:
             self.fields["name"] = forms.CharField(
                 label=_("Name"),
                 max_length=80,
@@ -74,6 +75,19 @@ class CredentialsForm(forms.Form):
                 widget=widget(attrs={"autocomplete": "new-password", "spellcheck": "false"}),
             )
             self.asked.append(one.name)
+        if is_new:
+            self.fields["most_drop"] = forms.IntegerField(
+                label=_("Hold prices that fall by more than (%)"),
+                required=False,
+                min_value=1,
+                max_value=99,
+                initial=int(pricing.FIRST_GUARD),
+                help_text=_(
+                    "A slip of the ERP waits here until somebody looks at it. Empty: no price is held. "
+                    "You can change this later in the price rules."
+                ),
+                widget=UnfoldAdminIntegerFieldWidget(),
+            )
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -182,14 +196,17 @@ def choose_marketplace(request: HttpRequest) -> HttpResponse:
 def open_connection(request: HttpRequest, key: str) -> HttpResponse:
     """Ask for credentials, try them at the marketplace, and only then keep them."""
     marketplace = get_object_or_404(Marketplace, pk=key, is_enabled=True)
-    form = CredentialsForm(marketplace, request.POST or None, with_name=True)
+    form = CredentialsForm(marketplace, request.POST or None, is_new=True)
     if request.method == "POST" and form.is_valid():
         try:
+            most_drop = form.cleaned_data["most_drop"]
             connection = services.open_connection(
                 seller=tenancy.actor(request).seller,
                 marketplace=marketplace,
                 name=form.cleaned_data["name"],
                 credentials=form.credentials,
+                most_drop=None if most_drop is None else Decimal(most_drop),
+                by=tenancy.actor(request).user,
             )
         except services.NotPossible as reason:
             form.add_error(None, str(reason))

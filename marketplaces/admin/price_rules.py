@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -32,8 +31,6 @@ BLANK = 2
 """Empty rows under the exceptions."""
 OFFERED = 500
 """Categories offered while a code is typed."""
-FIRST_GUARD = Decimal(50)
-"""The limit for drops proposed to whoever writes the first rules."""
 
 SCOPES = [(pricing.CATEGORY, gettext_lazy("Category")), (pricing.SKU, gettext_lazy("SKU"))]
 
@@ -256,7 +253,7 @@ def rules(request: HttpRequest, pk: int) -> HttpResponse:
     connection = _connection(request, pk)
     number, found = price_rules.current(connection.pk)
     if not number:
-        found = Rules(most_drop=FIRST_GUARD)
+        found = Rules(most_drop=pricing.FIRST_GUARD)
     return _page(request, connection, _Forms.build(connection, found), number)
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from hub.models import User
 from marketplaces import services
-from marketplaces.models import Connection, Listing, Marketplace
+from marketplaces.models import Connection, Listing, Marketplace, PriceRules
+from marketplaces.pricing import Rules
 from marketplaces.simulators.sandbox import SandboxSimulator
 from tests.marketplaces.shop import Shop
 
@@ -33,7 +36,12 @@ def credentials(sandbox: SandboxSimulator, name: str = "Filial") -> dict[str, st
 
 def test_the_form_asks_what_the_marketplace_needs_and_hides_the_secrets(dora: Client) -> None:
     form = dora.get(NEW).context["form"]
-    assert list(form.fields) == ["name", "credential_api_key", "credential_webhook_secret"]
+    assert list(form.fields) == [
+        "name",
+        "credential_api_key",
+        "credential_webhook_secret",
+        "most_drop",
+    ]
     assert form.fields["credential_api_key"].widget.input_type == "password"
 
 
@@ -44,6 +52,31 @@ def test_good_credentials_open_an_account_and_lead_to_its_mapping(
     connection = Connection.objects.get(seller=stall.seller, name="Filial")
     assert response["Location"] == reverse("portal:mapping", args=[connection.pk])
     assert connection.lanes.count() == 7
+
+
+def test_whoever_connects_an_account_is_offered_a_guard_against_slips(
+    dora: Client, stall: Shop, sandbox: SandboxSimulator
+) -> None:
+    assert dora.get(NEW).context["form"]["most_drop"].initial == 50
+    dora.post(NEW, {**credentials(sandbox, "Guarded"), "most_drop": "40"})
+    dora.post(NEW, {**credentials(sandbox, "Trusting"), "most_drop": ""})
+
+    guarded = PriceRules.objects.get(connection__name="Guarded")
+    assert (guarded.number, guarded.said, guarded.saved_by) == (
+        1,
+        Rules(most_drop=Decimal(40)),
+        User.objects.get(pk=dora.session["_auth_user_id"]),
+    )
+    assert not PriceRules.objects.filter(connection__name="Trusting").exists()
+
+
+@pytest.mark.parametrize("percent", ["0", "100", "-5", "abc", "9" * 400])
+def test_a_guard_that_would_hold_everything_or_nothing_opens_no_account(
+    dora: Client, stall: Shop, sandbox: SandboxSimulator, percent: str
+) -> None:
+    response = dora.post(NEW, {**credentials(sandbox), "most_drop": percent})
+    assert response.status_code == 400
+    assert Connection.objects.filter(seller=stall.seller).count() == 1
 
 
 def test_credentials_the_marketplace_refuses_are_told_and_not_kept(dora: Client, stall: Shop) -> None:

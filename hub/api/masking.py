@@ -40,6 +40,9 @@ _LOOKS = tuple(
         ("bearer", r"\bbearer\s", r"[\w.~+/=-]{8,}"),
         ("private key-----", r"PRIVATE KEY-----", r"[^-]+"),
         ("@", r"://", r"[^/?#\s\"'<>@\\]{1,300}(?=@)"),
+        # Addresses that let in whoever has them.
+        ("/invitation/", r"/invitation/", r"[\w-]{8,}"),
+        ("/password/", r"/password/[\w-]{1,40}/", r"[\w-]{8,}"),
         ("=", rf"(?:[?&;]|\\u0026)[\w.\[-]{{0,40}}(?:{_TELLING})[\w.\]-]{{0,40}}=", r"[^&\s\"'<>#\\]+"),
     )
 )

@@ -77,6 +77,18 @@ def test_no_line_tells_a_secret(written: io.StringIO) -> None:
     assert "abc-secret" not in written.getvalue()
 
 
+@pytest.mark.parametrize("written", ["json", "text"], indirect=True)
+def test_no_line_tells_an_address_that_lets_in_whoever_has_it(written: io.StringIO) -> None:
+    log.warning("Forbidden (CSRF cookie not set.): %s", "/invitation/s3cr3t-inv1tation/")
+    log.warning(
+        "Not Found: %s", "/password/MQ/ck7x2a-5ecret0fthelink/", extra={"path": "/invitation/s3cr3t-inv/"}
+    )
+    said = written.getvalue()
+    assert "Forbidden" in said
+    assert "s3cr3t" not in said
+    assert "5ecret" not in said
+
+
 @pytest.mark.django_db
 def test_a_line_per_call_names_the_endpoint_and_never_the_address(
     client: Client, caplog: pytest.LogCaptureFixture

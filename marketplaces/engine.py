@@ -21,6 +21,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
+from hub.texts import storable
 from hub.vault import SealBroken
 from marketplaces import http, line
 from marketplaces.callbacks import services as callbacks
@@ -325,7 +326,7 @@ def _back_off(lane: Lane, error: Exception, *, first: timedelta, longest: timede
     spread = random.uniform(0.7, 1.3)  # noqa: S311  (not a secret: keeps failing lanes apart)
     pause = asked or min(longest, first * 2 ** min(lane.failures, 12)) * spread
     now = timezone.now()
-    words = f"{type(error).__name__}: {error}"[:500]
+    words = storable(f"{type(error).__name__}: {error}")[:500]
     Lane.objects.settle(
         lane,
         run_at=now + pause,

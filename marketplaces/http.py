@@ -25,6 +25,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from hub.api.masking import query_without_secrets, without_key, without_secrets
+from hub.texts import storable, storable_json
 from marketplaces.contract import (
     CredentialsRejected,
     Exchange,
@@ -48,6 +49,8 @@ MASK = "***"
 SHORTEST_SECRET = 6
 """Of what a header carries: anything shorter may stand in any text."""
 _LENGTH = re.compile(r"[0-9]{1,18}")
+_ESCAPED = re.compile(rb"\\u(?:0000|d[89a-f])", re.IGNORECASE)
+"""Only so can JSON that is UTF-8 tell what no text can keep."""
 _SECRET_HEADER = re.compile(r"secret|token|password|senha|api[-_]?key|authorization|cookie", re.IGNORECASE)
 
 
@@ -118,9 +121,10 @@ class Answer:
         self.status, self.headers, self.body = status, headers, body
 
     def json(self) -> Any:
-        """Return the decoded body; raise UnexpectedAnswer when it is not JSON."""
+        """Return the decoded body, its texts such as can be kept; raise UnexpectedAnswer if it is no JSON."""
         try:
-            return jsonlib.loads(self.body)
+            said = jsonlib.loads(self.body)
+            return storable_json(said) if _ESCAPED.search(self.body) else said
         except (ValueError, RecursionError) as error:
             raise UnexpectedAnswer(f"HTTP {self.status}: the answer is not JSON") from error
 
@@ -286,7 +290,7 @@ class ApiClient:
         return text
 
     def _clean_body(self, body: bytes) -> str:
-        text = without_secrets(self._clean(body[: TRIMMED_BODY * 2].decode("utf-8", "replace")))
+        text = storable(without_secrets(self._clean(body[: TRIMMED_BODY * 2].decode("utf-8", "replace"))))
         return text if len(text) <= TRIMMED_BODY else text[:TRIMMED_BODY] + "…"
 
     def _clean_address(self, url: str, params: Mapping[str, Any] | None) -> str:

@@ -213,7 +213,7 @@ def _open(
                     kind=kind,
                     field=field,
                     code=code,
-                    message=said.message.replace("\x00", ""),
+                    message=said.message,
                     params=dict(said.params),
                     version=refusal.version,
                     times=times + 1,

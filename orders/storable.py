@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -13,9 +12,9 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from hub.texts import LOST, storable
 from marketplaces.contract import RemoteOrder
 
-_NOT_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 _ID_LIMIT = 100
 _DEEPEST = 50
 """Lists and objects in one another: more than any marketplace means."""
@@ -63,7 +62,7 @@ def _amounts(remote: RemoteOrder) -> Iterator[Decimal]:
 
 def remote_id(said: str, raw: Any) -> str:
     """Return an order's id as it can be kept: one that is missing, or cannot be, gets its own ending."""
-    text = clean(said)
+    text = storable(said).replace(LOST, "")
     if text and text == said and len(text) <= _ID_LIMIT:
         return text
     whole = said or json.dumps(jsonable(raw), sort_keys=True)
@@ -71,23 +70,18 @@ def remote_id(said: str, raw: Any) -> str:
     return f"{text[: _ID_LIMIT - 17]}~{ending}"
 
 
-def clean(text: str) -> str:
-    """Remove what no database can keep in a text: NUL and halves of surrogate pairs."""
-    return _NOT_TEXT.sub("", text)
-
-
 def jsonable(value: Any, depth: int = 0) -> Any:
     """Return a value as JSON can keep it: amounts and times as texts, texts cleaned, no bottomless nests."""
     if isinstance(value, str):
-        return clean(value)
+        return storable(value)
     if value is None or isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
         return value
     if isinstance(value, datetime):
         return value.isoformat()
     if not isinstance(value, Mapping | Sequence):
-        return clean(str(value))
+        return storable(str(value))
     if depth == _DEEPEST:
         return "…"
     if isinstance(value, Mapping):
-        return {clean(str(name)): jsonable(one, depth + 1) for name, one in value.items()}
+        return {storable(str(name)): jsonable(one, depth + 1) for name, one in value.items()}
     return [jsonable(one, depth + 1) for one in value]

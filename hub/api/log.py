@@ -31,6 +31,7 @@ from hub import cleaning, correlation
 from hub.api.endpoints import endpoint_of
 from hub.api.masking import query_without_secrets, without_key, without_secrets
 from hub.models import ApiCall, ApiKey, Membership, Seller
+from hub.texts import storable
 
 log = logging.getLogger(__name__)
 lines = logging.getLogger("hub.calls")
@@ -298,19 +299,22 @@ def _with_seller(calls: list[Call]) -> list[Call]:
     unproven = [call for call in calls if not call.seller_id]
     if not unproven:
         return calls
-    prefixes, emails = ({_clean(call.prefix) for call in unproven}, {_clean(call.email) for call in unproven})
+    prefixes, emails = (
+        {storable(call.prefix) for call in unproven},
+        {storable(call.email) for call in unproven},
+    )
     of_key = dict(ApiKey.objects.filter(prefix__in=prefixes - {""}).values_list("prefix", "seller_id"))
     of_person: dict[str, set[int]] = {}
     people = Membership.objects.annotate(email=Lower("user__email")).filter(email__in=emails - {""})
     for email, seller_id in people.values_list("email", "seller_id"):
         of_person.setdefault(email, set()).add(seller_id)
     for call in unproven:
-        call.seller_id = of_key.get(_clean(call.prefix), 0)
+        call.seller_id = of_key.get(storable(call.prefix), 0)
         if not call.seller_id:
             # What is no key's beginning may be anything, a password too.
             call.prefix = ""
             # A person of several sellers says nothing about which of them was meant.
-            meant = of_person.get(_clean(call.email), set())
+            meant = of_person.get(storable(call.email), set())
             call.seller_id = next(iter(meant)) if len(meant) == 1 else 0
     return [call for call in calls if call.seller_id]
 
@@ -327,12 +331,12 @@ def _row(call: Call) -> tuple[Any, ...]:
     """Return a call's row in the order of _COLUMNS."""
 
     def told(text: str, most: int) -> str:
-        return _clean(without_key(text, call.secret))[:most]
+        return storable(without_key(text, call.secret))[:most]
 
     return (
         call.seller_id,
         call.called_at,
-        _clean(call.prefix),
+        storable(call.prefix),
         call.turned_away,
         told(call.method, 10),
         told(call.path, 1_000),
@@ -354,11 +358,6 @@ def _text(body: bytes, most: int) -> str:
     # A cut may fall inside a letter: its half is left out.
     text = body.decode(errors="replace")
     return text.rstrip("\ufffd") if len(body) == most else text
-
-
-def _clean(text: str) -> str:
-    """Return what PostgreSQL can keep: no NUL, no half of a surrogate pair."""
-    return text.replace("\x00", "").encode(errors="replace").decode()
 
 
 def forget_old_calls() -> int:

@@ -15,12 +15,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalog.models import Variation
+from hub import texts
 from marketplaces import engine
 from marketplaces.contract import RemoteItem, RemoteOrder
 from marketplaces.models import Connection, Lane
 from orders import flow, news, queue, storable
 from orders.models import Notice, Order, OrderEvent, OrderItem
-from orders.storable import clean, jsonable
+from orders.storable import jsonable
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +161,14 @@ def _fill(connection: Connection, order: Order, remote: RemoteOrder, now: dateti
     order.updated_at = now
     order.total, order.shipping_cost = remote.total, remote.shipping_cost
     order.discount, order.interest = remote.discount, remote.interest
-    order.shipping_method = clean(deliveries[0].method)[:150] if deliveries else ""
-    order.shipping_carrier = clean(deliveries[0].carrier)[:150] if deliveries else ""
+    order.shipping_method = texts.storable(deliveries[0].method)[:150] if deliveries else ""
+    order.shipping_carrier = texts.storable(deliveries[0].carrier)[:150] if deliveries else ""
     order.dispatch_by = min((one.dispatch_by for one in deliveries if one.dispatch_by), default=None)
     order.estimated_delivery = max((one.estimated_at for one in deliveries if one.estimated_at), default=None)
     order.carrier_owns_status = bool(deliveries) and all(one.carrier_owns_status for one in deliveries)
     # An ERP tells by this field that it must not ship by itself (as "b2wentregacorreios" once said).
     order.calculation_type = f"{connection.marketplace_id}entrega" if order.carrier_owns_status else ""
-    order.customer_name = clean(remote.customer.name)[:255]
+    order.customer_name = texts.storable(remote.customer.name)[:255]
     order.customer = jsonable(asdict(remote.customer))
     order.billing_address = jsonable(asdict(remote.billing_address))
     order.shipping_address = jsonable(asdict(remote.shipping_address))
@@ -227,7 +228,7 @@ def _interests_erp(one: _Taken) -> bool:
 
 def _products_of(seller_id: int, taken: list[_Taken]) -> dict[str, str]:
     """Return the product's SKU of every sold SKU the catalogue knows."""
-    skus = {clean(item.sku) for one in taken for item in one.remote.items}
+    skus = {texts.storable(item.sku) for one in taken for item in one.remote.items}
     return dict(
         Variation.objects.filter(seller_id=seller_id, sku__in=skus).values_list("sku", "product__sku")
     )
@@ -266,20 +267,20 @@ def _units(rows: Iterable[OrderItem]) -> Counter[str]:
 
 
 def _item(order: Order, place: int, item: RemoteItem, products: Mapping[str, str]) -> OrderItem:
-    sku = clean(item.sku)
+    sku = texts.storable(item.sku)
     return OrderItem(
         order=order,
         position=place,
-        remote_id=clean(item.remote_id)[:100],
+        remote_id=texts.storable(item.remote_id)[:100],
         sku=sku[:100],
         product_sku=products.get(sku, sku)[:100],
-        name=clean(item.name),
+        name=texts.storable(item.name),
         quantity=item.quantity,
         original_price=item.list_price,
         special_price=item.price,
         shipping_cost=item.shipping_cost,
         sale_fee=item.sale_fee,
-        delivery_id=clean(item.delivery_id)[:100],
+        delivery_id=texts.storable(item.delivery_id)[:100],
     )
 
 
@@ -296,7 +297,7 @@ def _events_of(one: _Taken, products: Mapping[str, str], now: datetime) -> Itera
         yield OrderEvent(
             order=order, at=now, source=said, status_type=order.status_type, note=_("The order came in.")
         )
-        unknown = sorted({clean(item.sku) for item in one.remote.items} - products.keys())
+        unknown = sorted({texts.storable(item.sku) for item in one.remote.items} - products.keys())
         if unknown:
             note = _("The catalogue does not have these SKUs: %(skus)s. The order was taken all the same.")
             yield OrderEvent(
@@ -336,7 +337,9 @@ def keep_raw(connection: Connection, remote_id: str, raw: Mapping[str, Any], pro
     It is not offered to the ERP. Its next change at the marketplace is tried again as a whole.
     """
     remote_id = storable.remote_id(remote_id, raw)
-    note = _("The order could not be read and was kept as it came: %(problem)s") % {"problem": clean(problem)}
+    note = _("The order could not be read and was kept as it came: %(problem)s") % {
+        "problem": texts.storable(problem)
+    }
     with transaction.atomic():
         Connection.objects.select_for_update(no_key=True).only("pk").get(pk=connection.pk)
         order = Order.objects.filter(connection_id=connection.pk, remote_id=remote_id).first()
@@ -361,4 +364,4 @@ def keep_raw(connection: Connection, remote_id: str, raw: Mapping[str, Any], pro
 
 def public_code(channel: str, remote_id: str) -> str:
     """Return an order's code; it stands in the API's paths, so it holds no slash."""
-    return clean(f"{channel}-{remote_id}")[:180].replace("/", "-")
+    return texts.storable(f"{channel}-{remote_id}")[:180].replace("/", "-")

@@ -337,8 +337,23 @@ def _hear_nothing(turn: Turn, rows: Sequence[Row], by_id: Mapping[int, Due]) -> 
     )
 
 
+def hear_nothing(turn: Turn, rows: Mapping[str, Row]) -> None:
+    """The submission of these ended without a word about them, which counts as no answer does."""
+    given_up = ledger.postpone(Facet.CONTENT, list(rows.values()), publish.NO_ANSWER_PAUSE)
+    no_answer = (Issue(IssueKind.NO_ANSWER),)
+    refused = [
+        Outcome(sku, Verdict.REJECTED, issues=no_answer) for sku, row in rows.items() if row[0] in given_up
+    ]
+    settle_results(turn, rows, refused, StoredIssue.Origin.CHECK)
+
+
 @begin_again
-def settle_results(turn: Turn, rows: Mapping[str, Row], outcomes: Iterable[Outcome]) -> set[str]:
+def settle_results(
+    turn: Turn,
+    rows: Mapping[str, Row],
+    outcomes: Iterable[Outcome],
+    origin: StoredIssue.Origin = StoredIssue.Origin.MARKETPLACE,
+) -> set[str]:
     """Write down final verdicts on published content; returns the SKUs that have one.
 
     A listing that was asked for something newer meanwhile keeps its state: it is due again anyway.
@@ -377,13 +392,7 @@ def settle_results(turn: Turn, rows: Mapping[str, Row], outcomes: Iterable[Outco
     states.close_issues([row[0] for row in accepted], Facet.CONTENT, StoredIssue.Closed.ACCEPTED)
     if refused:
         ledger.refuse(Facet.CONTENT, [(one.listing_id, one.version, "") for one in refused])
-        states.open_issues(
-            turn.connection.seller_id,
-            turn.connection.pk,
-            Facet.CONTENT,
-            StoredIssue.Origin.MARKETPLACE,
-            refused,
-        )
+        states.open_issues(turn.connection.seller_id, turn.connection.pk, Facet.CONTENT, origin, refused)
     moved = states.move(moves)
     follow_up(turn, [one for one in moves if one.listing_id in moved])
     return set(told)

@@ -381,17 +381,6 @@ def in_flight(submission: Submission) -> list[tuple[str, Row, str]]:
 
 
 @begin_again
-def release(submission: Submission) -> None:
-    """Let the rows of a submission that will never answer be sent again."""
-    with database.cursor() as cursor:
-        cursor.execute(
-            "UPDATE marketplaces_sync SET submission_id = NULL, "
-            "due_at = CASE WHEN frozen_at IS NULL THEN now() END WHERE submission_id = %s",
-            [submission.pk],
-        )
-
-
-@begin_again
 def go_live(connection: Connection, listing_ids: Sequence[int]) -> None:
     """The listings are on sale: price and stock follow the catalogue from now on, starting at once.
 

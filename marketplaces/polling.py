@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 
 from django.utils import timezone
 
-from marketplaces import content, engine, ledger, publish
+from marketplaces import content, ledger, publish
 from marketplaces.contract import Facet, Receipt, Refused, SubmissionPoller
 from marketplaces.engine import Turn
 from marketplaces.models import Submission
@@ -32,7 +33,8 @@ def run_submissions(turn: Turn) -> timedelta:
         try:
             receipt = turn.call(partial(adapter.poll, submission.remote_id))
         except Refused:
-            _finish(submission, Submission.State.LOST)
+            rows = {sku: row for sku, row, _cause in ledger.in_flight(submission)}
+            _finish(turn, submission, Submission.State.LOST, rows)
             continue
         facet = Facet(submission.facet)
         waiting_rows = ledger.in_flight(submission)
@@ -40,13 +42,14 @@ def run_submissions(turn: Turn) -> timedelta:
         if receipt.outcomes:
             turn.record.last_was_about({sku: cause for sku, _row, cause in waiting_rows})
         if facet is Facet.CONTENT:
-            content.settle_results(turn, rows, receipt.outcomes)
+            told = content.settle_results(turn, rows, receipt.outcomes)
         else:
-            publish.settle_results(turn, facet, rows, receipt.outcomes)
+            told = publish.settle_results(turn, facet, rows, receipt.outcomes)
         if receipt.submission_id and timezone.now() - submission.created_at < GIVE_UP:
             _ask_again(submission, receipt)
         else:
-            _finish(submission, Submission.State.DONE)
+            silent = {sku: row for sku, row in rows.items() if sku not in told}
+            _finish(turn, submission, Submission.State.DONE, silent)
     following = waiting.order_by("next_poll_at").values_list("next_poll_at", flat=True).first()
     return max(timedelta(0), following - timezone.now()) if following else IDLE
 
@@ -58,10 +61,15 @@ def _ask_again(submission: Submission, receipt: Receipt) -> None:
     )
 
 
-def _finish(submission: Submission, state: Submission.State) -> None:
-    # Rows the result did not name are due again; what happened to them is looked up before a resend.
-    ledger.release(submission)
+def _finish(
+    turn: Turn, submission: Submission, state: Submission.State, silent: Mapping[str, ledger.Row]
+) -> None:
+    """End a submission; what its result did not name is looked up and sent again, three times in all."""
+    facet = Facet(submission.facet)
+    if facet is Facet.CONTENT:
+        content.hear_nothing(turn, silent)
+    else:
+        publish.hear_nothing(turn, facet, list(silent.values()))
     Submission.objects.filter(pk=submission.pk).update(
         state=state, finished_at=timezone.now(), polls=submission.polls + 1
     )
-    engine.wake(submission.connection_id, submission.facet)

@@ -122,13 +122,18 @@ def _settle_round(
             submissions.follow(turn.connection, facet, waiting, receipt)
         else:
             silent += waiting
-    given_up = ledger.postpone(facet, silent, NO_ANSWER_PAUSE)
+    hear_nothing(turn, facet, silent)
+
+
+def hear_nothing(turn: Turn, facet: Facet, rows: Sequence[ledger.Row]) -> None:
+    """Of these the marketplace said nothing: they are tried again, and given up after the third time."""
+    given_up = ledger.postpone(facet, rows, NO_ANSWER_PAUSE)
     no_answer = (Issue(IssueKind.NO_ANSWER),)
     refuse(
         turn,
         facet,
         StoredIssue.Origin.CHECK,
-        [states.Refusal(row[0], None, row[1], no_answer) for row in silent if row[0] in given_up],
+        [states.Refusal(row[0], None, row[1], no_answer) for row in rows if row[0] in given_up],
     )
 
 

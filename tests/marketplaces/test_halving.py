@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.utils import timezone
 
 from marketplaces import services, submissions
+from marketplaces.adapters.sandbox.adapter import SandboxAdapter
 from marketplaces.contract import Facet, Receipt, UnexpectedAnswer
 from marketplaces.models import Exchange, Listing, Submission, Sync
-from tests.marketplaces.shop import Shop
+from tests.marketplaces.shop import Shop, change_product
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WITHDRAW, READ, MATCH = "/v1/listings/withdraw", "/v1/listings/read", "/v1/catalogue/search"
@@ -49,6 +52,68 @@ def test_a_withdrawal_the_marketplace_says_nothing_about_is_given_up_after_the_t
     assert shop.listing("PAN-1").state == Listing.State.ERROR
     assert [issue.kind for issue in shop.issues("PAN-1")] == ["no_answer"]
     assert Exchange.objects.filter(connection=shop.connection, url__contains=WITHDRAW).count() == 3
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"kind": "answer", "status": 200, "body": {"load_id": "x", "status": "done", "results": []}},
+        {"kind": "status", "status": 404},
+    ],
+    ids=["passed over", "unknown"],
+)
+def test_what_no_result_of_a_submission_names_is_given_up_after_the_third_time(
+    shop: Shop, answer: dict[str, Any]
+) -> None:
+    shop.sell("PAN-1")
+    shop.sandbox.add_fault(match="/v1/loads/", method="GET", times=50, **answer)
+    load = services.start_load(
+        connection=shop.connection, action="connect", variations=shop.seller.variations.all()
+    )
+
+    shop.run_lane("content")
+    ask_now(shop)
+    assert shop.sync("PAN-1", "content").due_at > timezone.now(), "it is not sent again at once"
+    for _time in range(4):
+        shop.run_lane("content")
+        ask_now(shop)
+
+    assert Exchange.objects.filter(method="POST", url__endswith="/v1/loads").count() == 3
+    assert shop.listing("PAN-1").state == Listing.State.ERROR
+    assert [(issue.kind, issue.origin) for issue in shop.issues("PAN-1")] == [("no_answer", "check")]
+    load.refresh_from_db()
+    assert load.state == load.State.DONE
+
+
+def ask_now(shop: Shop) -> None:
+    """The time has come to ask about every submission."""
+    Submission.objects.update(next_poll_at=timezone.now())
+    shop.run_lane("submissions")
+
+
+def test_a_price_no_result_of_a_submission_names_is_given_up_after_the_third_time(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variation = shop.sell("PAN-1")
+    shop.connect()
+    load_id = Submission.objects.get().remote_id
+    sent: list[object] = []
+
+    def submit(self: SandboxAdapter, items: object) -> Receipt:
+        sent.append(items)
+        return Receipt((), load_id)
+
+    monkeypatch.setattr(SandboxAdapter, "publish_prices", submit)
+    monkeypatch.setattr(SandboxAdapter, "poll", lambda self, submission_id: Receipt())
+    change_product(variation, price="140.00")
+
+    for _time in range(5):
+        shop.run_lane("price")
+        ask_now(shop)
+
+    assert len(sent) == 3
+    assert [issue.kind for issue in shop.issues("PAN-1")] == ["no_answer"]
+    assert shop.sync("PAN-1", "price").due_at is None
 
 
 def test_a_listing_that_cannot_be_looked_up_is_not_created_and_stops_no_other(shop: Shop) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from marketplaces import services, submissions
+from marketplaces import polling, services, submissions
 from marketplaces.adapters.sandbox.adapter import SandboxAdapter
 from marketplaces.contract import Facet, Receipt, UnexpectedAnswer
-from marketplaces.models import Exchange, Listing, Submission, Sync
+from marketplaces.models import Exchange, Lane, Listing, Submission, Sync
 from tests.marketplaces.shop import Shop, change_product
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -114,6 +114,67 @@ def test_a_price_no_result_of_a_submission_names_is_given_up_after_the_third_tim
     assert len(sent) == 3
     assert [issue.kind for issue in shop.issues("PAN-1")] == ["no_answer"]
     assert shop.sync("PAN-1", "price").due_at is None
+
+
+UNREADABLE = [{"status": 500}, {"kind": "answer", "status": 200, "body": {"status": "partially_done"}}]
+"""A marketplace that fails over one submission, and one that says of it what is in no book."""
+
+
+def submit_two(shop: Shop, **fault: Any) -> tuple[Submission, Submission]:
+    """Two listings, each in a submission of its own; of the first one nothing can be read."""
+    for sku in ("PAN-1", "PAN-2"):
+        shop.sell(sku)
+        variations = shop.seller.variations.filter(sku=sku)
+        services.start_load(connection=shop.connection, action="connect", variations=variations)
+        shop.run_lane("content")
+    first, second = Submission.objects.order_by("pk")
+    shop.sandbox.add_fault(match=f"/v1/loads/{first.remote_id}", method="GET", times=10_000, **fault)
+    return first, second
+
+
+@pytest.mark.parametrize("fault", UNREADABLE, ids=["500", "an unknown status"])
+def test_a_submission_nobody_can_read_keeps_no_other_from_its_result(
+    shop: Shop, fault: dict[str, Any]
+) -> None:
+    first, _second = submit_two(shop, **fault)
+    ask_now(shop)
+    lane = Lane.objects.get(connection=shop.connection, kind="submissions")
+    assert lane.failures == 0, "it had an answer about the other"
+
+    for _time in range(2):
+        ask_now(shop)
+        shop.run_lane("observe")
+
+    assert shop.listing("PAN-2").state == Listing.State.CONNECTED
+    assert shop.listing("PAN-1").state == Listing.State.PROCESSING
+    first.refresh_from_db()
+    assert (first.state, first.polls) == (Submission.State.SENT, 3)
+
+
+def test_where_no_submission_can_be_read_the_lane_backs_off_and_all_get_their_turn(shop: Shop) -> None:
+    first, second = submit_two(shop, status=500)
+    shop.sandbox.add_fault(match="/v1/loads/", method="GET", times=10_000, status=503)
+
+    for _time in range(2):
+        ask_now(shop)
+
+    lane = Lane.objects.get(connection=shop.connection, kind="submissions")
+    assert (lane.failures, lane.run_at > timezone.now()) == (2, True)
+    assert lane.last_error.startswith("Unavailable")
+    asked = Exchange.objects.filter(lane="submissions")
+    assert {asked.filter(url__endswith=one.remote_id).count() for one in (first, second)} == {2}
+
+
+def test_a_submission_nobody_can_read_is_sent_again_after_two_days(shop: Shop) -> None:
+    first, _second = submit_two(shop, status=500)
+    Submission.objects.filter(pk=first.pk).update(created_at=timezone.now() - polling.GIVE_UP)
+
+    ask_now(shop)
+    shop.settle()
+
+    first.refresh_from_db()
+    assert first.state == Submission.State.LOST
+    assert shop.listing("PAN-1").state == Listing.State.CONNECTED
 
 
 def test_a_listing_that_cannot_be_looked_up_is_not_created_and_stops_no_other(shop: Shop) -> None:

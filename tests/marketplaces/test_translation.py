@@ -6,9 +6,9 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from django.utils import translation
+from django.utils import timezone, translation
 
-from marketplaces import hints, mapping, taxonomy
+from marketplaces import hints, mapping, services, taxonomy
 from marketplaces.contract import (
     AttributeRule,
     AttributeType,
@@ -92,6 +92,16 @@ def test_paths_are_built_from_the_root_and_survive_a_circle() -> None:
 
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_of_a_category_the_tree_names_twice_the_last_word_counts(shop: Shop) -> None:
+    Stored.objects.update(read_at=timezone.now() - taxonomy.TREE_AGE)
+    shop.sandbox.add_fault(match="/v1/categories", kind="muddle")
+    mine = {name: shop.account[name] for name in ("api_key", "webhook_secret")}
+
+    services.renew_credentials(connection=shop.connection, credentials=mine)
+
+    assert not Stored.objects.filter(read_at__lte=timezone.now() - taxonomy.TREE_AGE).exists()
 
 
 def test_the_variations_word_wins_and_what_it_lacks_is_the_products(shop: Shop) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from catalog.models import Variation
 from hub.transactions import begin_again
-from marketplaces import halving, held, ledger, publish, reconnect, states, submissions
+from marketplaces import halving, held, ledger, publish, reconnect, states, submissions, taxonomy
 from marketplaces.batches import batches
 from marketplaces.contract import (
     CategorySchema,
@@ -47,6 +47,8 @@ from marketplaces.states import Move, Refusal
 State = Listing.State
 TO_SEND = (State.WAITING, State.PROCESSING)
 ON_SALE = (State.CONNECTED, State.CATALOGUING)
+ASIDE = timedelta(seconds=30)
+"""How long listings are set aside whose category's schema gets no answer."""
 
 
 class _PacedSchemas:
@@ -63,7 +65,8 @@ def run_content(turn: Turn) -> timedelta:
     """Send, withdraw and re-check due listings until the slice is over or nothing is due.
 
     What the seller decided (switches, mapping, price rules) is read after what is due, in every batch: a
-    decision that made a row due is then never older than the row.
+    decision that made a row due is then never older than the row. A category whose schema gets no answer
+    holds up its own listings alone; the lane says so, and backs off, when all else is sent.
     """
     adapter = turn.adapter
     if not isinstance(adapter, ContentPublisher):
@@ -91,6 +94,9 @@ def run_content(turn: Turn) -> timedelta:
         if to_check:
             _check_again(turn, translator, to_check)
         states.finish_loads(turn.connection.pk)
+    for told in schemas.values():
+        if isinstance(told, taxonomy.GETS_NO_ANSWER):
+            raise told
     return timedelta(0)
 
 
@@ -111,16 +117,25 @@ def _leave(dues: Sequence[Due]) -> None:
 
 
 def _drafts(translator: Translator, dues: Sequence[Due]) -> dict[int, Draft]:
+    """Translate what is due; what nobody can check, for want of its category's schema, is set aside."""
     variations = Variation.objects.select_related("product").in_bulk([due.variation_id for due in dues])
-    return {
-        due.listing_id: translator.draft(
-            variations[due.variation_id],
-            remote_id=due.remote_id,
-            catalogue_id=due.catalogue_id,
-        )
-        for due in dues
-        if due.variation_id in variations
-    }
+    drafts: dict[int, Draft] = {}
+    aside: list[Row] = []
+    try:
+        for due in dues:
+            if due.variation_id not in variations:
+                continue
+            draft = translator.draft(
+                variations[due.variation_id], remote_id=due.remote_id, catalogue_id=due.catalogue_id
+            )
+            if draft.is_unchecked and due.mode != Listing.Mode.ASSOCIATE:
+                aside.append((due.listing_id, due.version, ""))
+            else:
+                drafts[due.listing_id] = draft
+    finally:
+        # Also where the slice ends over it: otherwise the same category is asked about first for ever.
+        ledger.wait(Facet.CONTENT, aside, ASIDE)
+    return drafts
 
 
 def _issues(due: Due, draft: Draft) -> tuple[Issue, ...]:
@@ -150,10 +165,9 @@ def _publish(turn: Turn, adapter: ContentPublisher, translator: Translator, dues
     refused: list[Refusal] = []
     for due in dues:
         draft = drafts.get(due.listing_id)
-        issues = _issues(due, draft) if draft else ()
         if draft is None:
             continue
-        if issues:
+        if issues := _issues(due, draft):
             refused.append(Refusal(due.listing_id, due.load_id, due.version, issues))
         else:
             sound.append(due)
@@ -311,8 +325,8 @@ def _settle_batch(
 ) -> None:
     sent = {item.sku: rows[item.sku] for item in items}
     answered = settle_results(turn, sent, receipt.outcomes)
-    waiting = [row for sku, row in sent.items() if sku not in answered]
     if receipt.submission_id:
+        waiting = [row for sku, row in sent.items() if sku not in answered]
         submissions.follow(turn.connection, Facet.CONTENT, waiting, receipt)
         states.move(
             [
@@ -322,23 +336,11 @@ def _settle_batch(
             ]
         )
     else:
-        _hear_nothing(turn, waiting, by_id)
-
-
-def _hear_nothing(turn: Turn, rows: Sequence[Row], by_id: Mapping[int, Due]) -> None:
-    """Of these the marketplace said nothing: they are tried again, and given up after the third time."""
-    given_up = ledger.postpone(Facet.CONTENT, rows, publish.NO_ANSWER_PAUSE)
-    no_answer = (Issue(IssueKind.NO_ANSWER),)
-    _refuse(
-        turn,
-        StoredIssue.Origin.CHECK,
-        [Refusal(row[0], by_id[row[0]].load_id, row[1], no_answer) for row in rows if row[0] in given_up],
-        by_id,
-    )
+        hear_nothing(turn, {sku: row for sku, row in sent.items() if sku not in answered})
 
 
 def hear_nothing(turn: Turn, rows: Mapping[str, Row]) -> None:
-    """The submission of these ended without a word about them, which counts as no answer does."""
+    """Of these the marketplace said nothing: they are tried again, and given up after the third time."""
     given_up = ledger.postpone(Facet.CONTENT, list(rows.values()), publish.NO_ANSWER_PAUSE)
     no_answer = (Issue(IssueKind.NO_ANSWER),)
     refused = [
@@ -461,8 +463,8 @@ def _hear_withdrawals(
     by_id = {due.listing_id: due for due in asked.values()}
     _settle_withdrawal([asked[one.sku] for one in told.values() if one.verdict is not Verdict.REJECTED])
     _refuse(turn, StoredIssue.Origin.MARKETPLACE, refused, by_id)
-    silent = [(due.listing_id, due.version, "") for sku, due in asked.items() if sku not in told]
-    _hear_nothing(turn, silent, by_id)
+    silent = {sku: (due.listing_id, due.version, "") for sku, due in asked.items() if sku not in told}
+    hear_nothing(turn, silent)
 
 
 @begin_again
@@ -484,12 +486,11 @@ def _check_again(turn: Turn, translator: Translator, dues: Sequence[Due]) -> Non
     tells, so any change of what was sent counts as its correction.
     """
     drafts = _drafts(translator, dues)
+    dues = [due for due in dues if due.listing_id in drafts]
     still: list[Refusal] = []
     prints: dict[int, str] = {}
     for due in dues:
-        draft = drafts.get(due.listing_id)
-        if draft is None:
-            continue
+        draft = drafts[due.listing_id]
         prints[due.listing_id] = digest(_as_sent(due, draft.item, due.catalogue_id))
         if issues := _issues(due, draft):
             still.append(Refusal(due.listing_id, due.load_id, due.version, issues))

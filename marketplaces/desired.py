@@ -20,6 +20,9 @@ from marketplaces.contract import (
     Facet,
     Issue,
     IssueKind,
+    MarketplaceError,
+    Refused,
+    Throttled,
 )
 from marketplaces.models import AttributeMap, CategoryMap, Connection, RemoteCategory
 from marketplaces.words import plain
@@ -85,10 +88,15 @@ class Draft:
     variation: Variation
     item: ContentItem
     issues: tuple[Issue, ...]
+    is_unchecked: bool = False
+    """True where the marketplace would not tell what its category demands: it may have more issues."""
 
 
-Schemas = dict[int, CategorySchema | None]
-"""Schemas read already, by our id of the marketplace's category; None where ours is not known."""
+Schemas = dict[int, CategorySchema | MarketplaceError | None]
+"""Schemas asked for already, by our id of the marketplace's category.
+
+None where it is not known here and nobody may be asked; what the marketplace said in its place.
+"""
 
 
 class Translator:
@@ -126,17 +134,16 @@ class Translator:
         remote = self._category_of(product)
         issues: list[Issue] = []
         schema: CategorySchema | None = None
+        is_unchecked = False
         attributes: Mapping[str, str] = {}
         if remote is None:
-            issues.append(
-                Issue(
-                    IssueKind.CATEGORY_UNMAPPED,
-                    "categories",
-                    params={"value": self._name_of(product.category_codes)},
-                )
-            )
+            issues.append(self._category_issue(IssueKind.CATEGORY_UNMAPPED, product))
         else:
-            schema = self._schema(remote)
+            told = self._schema(remote)
+            if isinstance(told, Refused):
+                issues.append(self._category_issue(IssueKind.CATEGORY_UNKNOWN, product))
+            is_unchecked = isinstance(told, MarketplaceError) and not isinstance(told, Refused)
+            schema = told if isinstance(told, CategorySchema) else None
             attributes = self._attributes(remote, schema, product, variation)
         said = said_price(variation, product)
         price = self._rules.price_of(variation.sku, product.sku, product.category_codes, said)
@@ -150,7 +157,10 @@ class Translator:
         if said.price and not price.price:
             issues = [one for one in issues if one.kind is not IssueKind.PRICE_MISSING]
             issues.append(price_rules.no_price(said))
-        return Draft(variation, item, tuple(issues))
+        return Draft(variation, item, tuple(issues), is_unchecked)
+
+    def _category_issue(self, kind: IssueKind, product: Product) -> Issue:
+        return Issue(kind, "categories", params={"value": self._name_of(product.category_codes)})
 
     def _name_of(self, codes: list[str]) -> str:
         """The name people know a product's main category by."""
@@ -166,13 +176,21 @@ class Translator:
             (self._categories[code] for code in product.category_codes if code in self._categories), None
         )
 
-    def _schema(self, remote: RemoteCategory) -> CategorySchema | None:
+    def _schema(self, remote: RemoteCategory) -> CategorySchema | MarketplaceError | None:
+        """Return a category's schema, or why there is none; what ends the whole turn is raised."""
         if remote.pk not in self._schemas:
-            if self._source is not None:
-                self._schemas[remote.pk] = taxonomy.read_schema(remote, self._source)
-            else:
-                self._schemas[remote.pk] = taxonomy.from_json(remote.schema) if remote.schema else None
+            self._schemas[remote.pk] = self._read_schema(remote)
         return self._schemas[remote.pk]
+
+    def _read_schema(self, remote: RemoteCategory) -> CategorySchema | MarketplaceError | None:
+        if self._source is None:
+            return taxonomy.from_json(remote.schema) if remote.schema else None
+        try:
+            return taxonomy.read_schema(remote, self._source)
+        except Throttled:
+            raise
+        except (Refused, *taxonomy.GETS_NO_ANSWER) as error:
+            return error
 
     def _attributes(
         self, remote: RemoteCategory, schema: CategorySchema | None, product: Product, variation: Variation

@@ -16,6 +16,9 @@ from marketplaces.contract import (
     CategorySchema,
     RemoteCategory,
     TaxonomySource,
+    Throttled,
+    Unavailable,
+    UnexpectedAnswer,
 )
 from marketplaces.models import Marketplace
 from marketplaces.models import RemoteCategory as Stored
@@ -29,6 +32,9 @@ class SchemaSource(Protocol):
 
 TREE_AGE = timedelta(days=1)
 SCHEMA_AGE = timedelta(days=1)
+ASK_AGAIN = timedelta(minutes=10)
+"""How long an old schema serves after the marketplace gave no answer about it."""
+GETS_NO_ANSWER = (Unavailable, UnexpectedAnswer)
 
 
 def to_json(schema: CategorySchema) -> dict[str, Any]:
@@ -105,11 +111,19 @@ def _paths(nodes: Iterable[RemoteCategory]) -> dict[str, str]:
 
 
 def read_schema(category: Stored, source: SchemaSource) -> CategorySchema:
-    """Return a category's schema, asking the marketplace when ours is missing or a day old."""
+    """Return a category's schema, asking the marketplace when ours is missing or a day old.
+
+    Where it gives no answer an old one serves for some minutes more. Raises MarketplaceError.
+    """
     age = category.schema_read_at
     if category.schema is not None and age is not None and timezone.now() - age < SCHEMA_AGE:
         return from_json(category.schema)
-    schema = source.schema(category.remote_id)
-    category.schema, category.schema_read_at = to_json(schema), timezone.now()
+    try:
+        category.schema, age = to_json(source.schema(category.remote_id)), timezone.now()
+    except GETS_NO_ANSWER as error:
+        if category.schema is None or isinstance(error, Throttled):
+            raise
+        age = timezone.now() - SCHEMA_AGE + ASK_AGAIN
+    category.schema_read_at = age
     category.save(update_fields=["schema", "schema_read_at"])
-    return schema
+    return from_json(category.schema)

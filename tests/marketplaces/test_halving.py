@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from marketplaces import polling, services, submissions
+from marketplaces import mapping, polling, services, submissions, taxonomy
 from marketplaces.adapters.sandbox.adapter import SandboxAdapter
 from marketplaces.contract import Facet, Receipt, UnexpectedAnswer
-from marketplaces.models import Exchange, Lane, Listing, Submission, Sync
-from tests.marketplaces.shop import Shop, change_product
+from marketplaces.models import Exchange, Lane, Listing, RemoteCategory, Submission, Sync
+from tests import engine as turns
+from tests import make
+from tests.marketplaces.shop import PANS, Shop, change_product
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WITHDRAW, READ, MATCH = "/v1/listings/withdraw", "/v1/listings/read", "/v1/catalogue/search"
@@ -200,6 +202,86 @@ def test_a_product_that_cannot_be_searched_for_stops_no_other(shop: Shop) -> Non
 
     assert {issue.origin for sku in ("PAN-1", "PAN-2") for issue in shop.issues(sku)} >= {"marketplace"}
     assert not Listing.objects.filter(state="waiting").exists()
+
+
+def sell_in_another_category(shop: Shop, sku: str) -> str:
+    """Put a product into a category that is mapped to another one than pans; returns where its schema is."""
+    leaves = RemoteCategory.objects.filter(is_leaf=True, schema__isnull=True)
+    other = leaves.exclude(remote_id=PANS).order_by("pk")[0]
+    category = make.make_category(shop.seller, "VELHA", "Velha")
+    mapping.map_categories(shop.connection, {category.pk: other.pk})
+    shop.sell(sku, category_codes=[category.code])
+    return f"/v1/categories/{other.remote_id}/schema"
+
+
+@pytest.mark.parametrize(("status", "state"), [(404, "error"), (500, "waiting")])
+def test_a_category_without_a_schema_holds_up_only_its_own_products(
+    shop: Shop, status: int, state: str
+) -> None:
+    schema = sell_in_another_category(shop, "OLD-1")
+    shop.sell("PAN-1"), shop.sell("PAN-2")
+    shop.sandbox.add_fault(match=schema, status=status, times=10_000)
+    services.start_load(connection=shop.connection, action="connect", variations=shop.seller.variations.all())
+    shop.run_lane("content")
+    turns.run_until(lambda: shop.listing("PAN-2").state == Listing.State.CONNECTED)
+
+    assert shop.listing("PAN-1").state == Listing.State.CONNECTED
+    assert shop.listing("OLD-1").state == state
+    issues = [(issue.kind, issue.field, issue.origin, issue.params) for issue in shop.issues("OLD-1")]
+    unknown = ("category_unknown", "categories", "check", {"value": "Velha"})
+    assert issues == ([unknown] if status == 404 else [])
+    lane = Lane.objects.get(connection=shop.connection, kind="content")
+    assert lane.last_error.startswith("Unavailable") == (status == 500), "people see what is the matter"
+
+    Exchange.objects.all().delete()
+    turns.turn(shop.connection)
+    assert not Exchange.objects.filter(lane="content").exists(), "it is not asked about at once again"
+
+
+def test_a_product_of_a_retired_category_goes_out_once_its_category_is_mapped_anew(shop: Shop) -> None:
+    schema = sell_in_another_category(shop, "OLD-1")
+    shop.sandbox.add_fault(match=schema, status=404, times=10_000)
+    shop.connect()
+    assert [issue.kind for issue in shop.issues("OLD-1")] == ["category_unknown"]
+
+    mapping.map_categories(
+        shop.connection,
+        {shop.seller.categories.get(code="VELHA").pk: RemoteCategory.objects.get(remote_id=PANS).pk},
+    )
+    shop.settle()
+    assert shop.issues("OLD-1") == []
+    shop.send_again("OLD-1")
+
+    assert shop.listing("OLD-1").state == Listing.State.CONNECTED
+
+
+def test_an_old_schema_serves_while_the_marketplace_gives_no_new_one(shop: Shop) -> None:
+    shop.sell("PAN-1"), shop.sell("PAN-2")
+    shop.connect("PAN-1")
+    RemoteCategory.objects.filter(remote_id=PANS).update(schema_read_at=timezone.now() - taxonomy.SCHEMA_AGE)
+    shop.sandbox.add_fault(match=f"/v1/categories/{PANS}/schema", status=500, times=10_000)
+    Exchange.objects.all().delete()
+
+    shop.connect("PAN-2")
+
+    assert shop.listing("PAN-2").state == Listing.State.CONNECTED
+    assert Exchange.objects.filter(url__endswith="/schema").count() == 1
+
+
+def test_a_correction_that_cannot_be_checked_for_want_of_a_schema_is_checked_later(shop: Shop) -> None:
+    pan = shop.sell("PAN-1", brand="")
+    shop.connect()
+    assert shop.listing("PAN-1").state == Listing.State.ERROR
+    RemoteCategory.objects.update(schema=None)
+    shop.sandbox.add_fault(match=f"/v1/categories/{PANS}/schema", status=500)
+    change_product(pan, brand="Panex")
+
+    shop.run_lane("content")
+    assert shop.sync("PAN-1", "content").due_at > timezone.now()
+    assert shop.issues("PAN-1") != []
+    shop.run_lane("content")
+
+    assert shop.issues("PAN-1") == []
 
 
 def test_a_listing_the_marketplace_will_not_show_keeps_no_other_from_being_looked_at(shop: Shop) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from marketplaces import held, ledger, price_rules, pricing, publish, staircase
+from marketplaces import held, price_rules, pricing, publish, staircase, states
 from marketplaces.contract import Facet, PriceItem, PricePublisher
 from marketplaces.engine import Turn
 from marketplaces.ledger import Due, Row
@@ -52,8 +52,10 @@ def run_price(turn: Turn) -> timedelta:
         turn.record.causes = {due.sku: due.cause for due in dues}
         holds = {} if rules is pricing.PLAIN else held.newest([due.listing_id for due in dues])
         batch = _sort(turn, rules, dues, holds)
-        ledger.skip(Facet.PRICE, batch.unchanged)
+        publish.skip(Facet.PRICE, batch.unchanged)
         publish.refuse(turn, Facet.PRICE, StoredIssue.Origin.CHECK, batch.refused)
+        # What was refused before is wanted no more.
+        states.close_issues([one.listing_id for one in batch.kept], Facet.PRICE, StoredIssue.Closed.CORRECTED)
         held.keep_back(connection.seller_id, connection.pk, batch.kept)
         held.overtake(batch.overtaken)
         uncertain = {due.sku for due in dues if due.is_uncertain}

@@ -55,10 +55,21 @@ def run_stock(turn: Turn) -> timedelta:
                 unchanged.append(row)
             else:
                 items[due.sku], rows[due.sku] = StockItem(due.sku, due.remote_id, quantity), row
-        ledger.skip(Facet.STOCK, unchanged)
+        skip(Facet.STOCK, unchanged, but={due.listing_id for due in taken if due.is_refused})
         uncertain = {due.sku for due in taken if due.is_uncertain}
         send(turn, Facet.STOCK, Round(items, rows, uncertain, size, steps), adapter.publish_stock)
     return timedelta(0)
+
+
+@begin_again
+def skip(facet: Facet, rows: Sequence[ledger.Row], but: Collection[int] = ()) -> None:
+    """Send nothing of values that stand there already: whoever goes back to one corrects what was refused.
+
+    `but` are listings whose refused value is still the wanted one.
+    """
+    ledger.skip(facet, rows)
+    corrected = [row[0] for row in rows if row[0] not in but]
+    states.close_issues(corrected, facet, StoredIssue.Closed.CORRECTED)
 
 
 @dataclass(frozen=True, slots=True)

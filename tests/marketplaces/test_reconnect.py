@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.utils import timezone
 
 from marketplaces import drift, reconnect, services
-from marketplaces.models import Issue, Listing, Load, LoadItem, Sync
+from marketplaces.models import HeldPrice, Issue, Listing, Load, LoadItem, Sync
+from marketplaces.pricing import Rules
 from tests import engine as driver
-from tests.marketplaces.shop import Shop, change_product
+from tests.marketplaces.shop import Shop, change_product, set_qty
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -177,6 +179,39 @@ def test_a_price_the_marketplace_refused_counts_as_corrected_by_another_price(sh
 
     assert len(automatic(shop)) == 1
     assert shop.listing("PAN-RECUSA1X").state == Listing.State.CONNECTED
+
+
+@pytest.mark.parametrize("facet", ["stock", "price"])
+def test_whoever_goes_back_to_what_is_there_corrects_what_was_refused(shop: Shop, facet: str) -> None:
+    variation = shop.sell("PAN-1", price="109.00")
+    shop.connect()
+
+    def say(qty: int, price: str) -> None:
+        set_qty(variation, qty) if facet == "stock" else change_product(variation, price=price)
+        shop.run_lane(facet)
+
+    there = shop.listing("PAN-1").variation.qty
+    say(5_000_000, "200000.00")
+    assert [one.facet for one in shop.issues("PAN-1")] == [facet]
+    say(there, "109.00")
+
+    assert shop.issues("PAN-1") == []
+    assert Issue.objects.get(listing=shop.listing("PAN-1")).closed_because == Issue.Closed.CORRECTED
+
+
+def test_a_price_that_waits_for_approval_corrects_the_refused_one_before(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", price="109.00")
+    shop.connect()
+    shop.save_rules(Rules(most_drop=Decimal(50)))
+    change_product(variation, price="200000.00")
+    shop.run_lane("price")
+    assert len(shop.issues("PAN-1")) == 1
+
+    change_product(variation, price="1.09")
+    shop.run_lane("price")
+
+    assert shop.issues("PAN-1") == []
+    assert HeldPrice.objects.get(listing=shop.listing("PAN-1")).state == HeldPrice.State.OPEN
 
 
 def test_frozen_content_does_not_reconnect(shop: Shop) -> None:

@@ -290,7 +290,9 @@ class ApiClient:
         return text
 
     def _clean_body(self, body: bytes) -> str:
-        text = storable(without_secrets(self._clean(body[: TRIMMED_BODY * 2].decode("utf-8", "replace"))))
+        text = without_secrets(self._clean(body[: TRIMMED_BODY * 2].decode("utf-8", "replace")))
+        # Once more: to tell names, escapes may have been decoded.
+        text = storable(self._clean(text))
         return text if len(text) <= TRIMMED_BODY else text[:TRIMMED_BODY] + "…"
 
     def _clean_address(self, url: str, params: Mapping[str, Any] | None) -> str:

@@ -96,6 +96,16 @@ def test_no_spelling_of_a_secret_is_recorded_or_told(
     assert "access_token=" in one.url
 
 
+def test_a_secret_spelled_with_escapes_is_not_spelled_out(
+    client: ApiClient, echo: HTTPServer, heard: list[Exchange]
+) -> None:
+    # No whole JSON, with a telling name: its escapes are decoded so that names can be told.
+    escaped = "".join(f"%{ord(one):02x}" if one.isalpha() else one for one in TOKEN)
+    echo.padding = f'{{"password": "x", "you sent": "{escaped}", "and": '  # type: ignore[attr-defined]
+    client.send("POST", "/200/", json={})
+    assert secrets_in(told(heard)) == []
+
+
 def test_no_beginning_of_a_secret_is_left_where_a_body_is_cut(
     client: ApiClient, echo: HTTPServer, heard: list[Exchange]
 ) -> None:

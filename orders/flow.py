@@ -89,8 +89,13 @@ def after_marketplace(current: str, told: str, told_before: str) -> str:
     return told if _PROGRESS.index(told) > _PROGRESS.index(current) else current
 
 
-def interests_erp(status_type: str, *, carrier_owns_status: bool) -> bool:
-    """Say whether the ERP must hear that the marketplace moved an order to this status."""
-    return status_type in (NEW, APPROVED, CANCELED) or (
-        carrier_owns_status and status_type in (SHIPPED, SHIPMENT_EXCEPTION, DELIVERED)
+def interests_erp(before: str, now: str, *, carrier_owns_status: bool) -> bool:
+    """Say whether the ERP must hear that the marketplace moved an order from one status to another.
+
+    A marketplace tells its newest state only: an order that is no longer new was paid, whatever it is now.
+    """
+    return (
+        now in (NEW, APPROVED, CANCELED)
+        or before == NEW
+        or (carrier_owns_status and now in (SHIPPED, SHIPMENT_EXCEPTION, DELIVERED))
     )

@@ -222,7 +222,7 @@ def _interests_erp(one: _Taken) -> bool:
     if one.is_new or one.order.sync_status == Order.SyncStatus.ERROR:
         return True
     return one.status_before != one.order.status_type and flow.interests_erp(
-        one.order.status_type, carrier_owns_status=one.order.carrier_owns_status
+        one.status_before, one.order.status_type, carrier_owns_status=one.order.carrier_owns_status
     )
 
 

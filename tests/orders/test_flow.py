@@ -58,10 +58,15 @@ def test_a_marketplace_moves_an_order_on_but_never_back(
 
 def test_the_erp_hears_of_the_carrier_s_moves_only_where_the_carrier_reports_them() -> None:
     for status in ("NEW", "APPROVED", "CANCELED"):
-        assert flow.interests_erp(status, carrier_owns_status=False)
+        assert flow.interests_erp("SHIPPED", status, carrier_owns_status=False)
     for status in ("SHIPPED", "DELIVERED"):
-        assert not flow.interests_erp(status, carrier_owns_status=False)
-        assert flow.interests_erp(status, carrier_owns_status=True)
+        assert not flow.interests_erp("APPROVED", status, carrier_owns_status=False)
+        assert flow.interests_erp("APPROVED", status, carrier_owns_status=True)
+
+
+def test_the_erp_hears_of_every_order_that_is_no_longer_new() -> None:
+    for status in ("APPROVED", "INVOICED", "SHIPPED", "SHIPMENT_EXCEPTION", "DELIVERED", "CANCELED"):
+        assert flow.interests_erp("NEW", status, carrier_owns_status=False)
 
 
 def test_every_real_access_key_passes() -> None:

@@ -109,6 +109,15 @@ def test_every_move_the_erp_must_know_comes_to_the_queue_again(ana: Seller, conn
         assert waiting(order)
 
 
+@pytest.mark.parametrize("status", ["INVOICED", "SHIPPED", "DELIVERED"])
+def test_an_order_that_was_paid_while_nobody_looked_comes_to_the_queue_again(
+    ana: Seller, connection: Connection, status: str
+) -> None:
+    order = acknowledged(ana, services.import_order(connection, remote_order()).order)
+    services.import_order(connection, remote_order(minutes=60, status=status))
+    assert [(one.code, one.status_type) for one in queue.offer(ana)] == [(order.code, status)]
+
+
 def test_what_the_erp_did_itself_does_not_come_back_to_it(ana: Seller, connection: Connection) -> None:
     order = services.import_order(connection, remote_order(status="APPROVED")).order
     acknowledged(ana, order)

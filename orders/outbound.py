@@ -46,10 +46,10 @@ def tell_marketplace(turn: Turn) -> timedelta:
             turn.call(lambda target=sink, one=notice: notices.tell(target, one))  # type: ignore[misc]
         except Refused as refusal:
             _refused(notice, refusal)
-        except (SliceOver, Throttled, CredentialsRejected):
+        except (SliceOver, Throttled):
             raise
-        except Unavailable as error:
-            # Set aside: it may be this order the marketplace chokes on, and others wait.
+        except (CredentialsRejected, Unavailable) as error:
+            # Set aside: it may be this order the marketplace forbids or chokes on, and others wait.
             _set_aside(notice, error, now)
             raise
         except Exception as error:

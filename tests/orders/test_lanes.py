@@ -184,6 +184,20 @@ def test_an_order_the_marketplace_chokes_on_does_not_hold_up_the_others(shop: Sh
     assert "500" in waiting.error
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_order_the_marketplace_forbids_does_not_hold_up_the_others(shop: Shop, status: int) -> None:
+    first, second = buy(shop, 2)
+    orders = [run_until_status(shop, remote_id, "APPROVED") for remote_id in (first, second)]
+    shop.sandbox.add_fault(match=f"/v1/orders/{first}/", status=status, times=500)
+    for order in orders:
+        services.invoice(shop.seller, order.code, invoice=invoice_note())
+    run(shop, 5)
+    assert there(shop, second)["status"] == "invoiced"
+    shop.connection.refresh_from_db()
+    assert shop.connection.status == Connection.Status.ACTIVE
+    assert Notice.objects.get(order=here(shop, first), action="invoice").state == Notice.State.WAITING
+
+
 def test_a_refused_notice_keeps_the_marketplace_s_words_and_stops_nothing(shop: Shop) -> None:
     order, other = approved(shop), approved(shop)
     shop.sandbox.cancel_order(order.remote_id)

@@ -10,6 +10,7 @@ from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from hub.transactions import begin_again
 from marketplaces.contract import (
     CredentialsRejected,
     FulfilmentSink,
@@ -92,23 +93,23 @@ def _told(notice: Notice) -> None:
             OrderEvent.objects.create(order_id=notice.order_id, source=OrderEvent.Source.HUB, note=said)
 
 
+@begin_again
 def _refused(notice: Notice, refusal: Refused) -> None:
     """Keep the marketplace's words; later notices of the order go on, and the ERP may send again."""
     words = str(refusal)[:2000]
-    with transaction.atomic():
-        order = Order.objects.select_for_update(no_key=True).get(pk=notice.order_id)
-        mine = Notice.objects.filter(pk=notice.pk, state=Notice.State.WAITING)
-        refused = {"state": Notice.State.REFUSED, "refused_at": timezone.now(), "error": words}
-        if not mine.update(**refused, attempts=F("attempts") + 1):
-            return
-        OrderEvent.objects.create(
-            order=order,
-            source=OrderEvent.Source.MARKETPLACE,
-            note=_("Refused: %(action)s. The marketplace said: %(words)s")
-            % {"action": notice.get_action_display(), "words": words},
-        )
-        if notice.action == Notice.Action.CANCEL:
-            cancel_refused(order)
+    order = Order.objects.select_for_update(no_key=True).get(pk=notice.order_id)
+    mine = Notice.objects.filter(pk=notice.pk, state=Notice.State.WAITING)
+    refused = {"state": Notice.State.REFUSED, "refused_at": timezone.now(), "error": words}
+    if not mine.update(**refused, attempts=F("attempts") + 1):
+        return
+    OrderEvent.objects.create(
+        order=order,
+        source=OrderEvent.Source.MARKETPLACE,
+        note=_("Refused: %(action)s. The marketplace said: %(words)s")
+        % {"action": notice.get_action_display(), "words": words},
+    )
+    if notice.action == Notice.Action.CANCEL:
+        cancel_refused(order)
 
 
 def _set_aside(notice: Notice, error: Exception, now: datetime) -> None:

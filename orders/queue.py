@@ -1,8 +1,8 @@
 """The ERP's queue: one entry per order, offered to one consumer at a time, kept until acknowledged.
 
 Nothing in it ever expires. What the ERP reports as impossible to take is offered again after growing
-pauses, then parked until somebody puts it back. Lock order is order first, entry second; `lease` locks
-entries only and skips those in use.
+pauses, then parked until somebody puts it back. Lock order is order first, entry second, what the order
+holds of the stock third; `lease` locks no orders and skips the entries in use.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from hub import statements
 from hub.models import Seller
 from hub.refusals import Refusal, Unknown
-from hub.transactions import repeat
+from hub.transactions import begin_again, repeat
 from orders import loading, news
 from orders.models import Order, OrderEvent, QueueEntry
 
@@ -122,6 +122,13 @@ class Summary:
     """Since when the oldest order waits that the ERP has not taken, hidden ones included."""
 
 
+def lock(order_ids: Collection[int]) -> None:
+    """Lock the entries of orders about to change, before the triggers lock what they hold of the stock."""
+    if order_ids:
+        entries = QueueEntry.objects.select_for_update(no_key=True).filter(order_id__in=order_ids)
+        list(entries.order_by("order_id").values_list("order_id"))
+
+
 def put(seller_id: int, order_ids: Collection[int], now: datetime) -> None:
     """Let the ERP hear of these orders (again); the caller holds their row locks, in a transaction.
 
@@ -153,6 +160,7 @@ def put(seller_id: int, order_ids: Collection[int], now: datetime) -> None:
     heard.exclude(sync_status=Order.SyncStatus.NOT_SYNCED).update(sync_status=Order.SyncStatus.NOT_SYNCED)
 
 
+@begin_again
 def lease(seller: Seller, limit: int = 1, hide: int | None = None) -> list[Leased]:
     """Give out up to `limit` waiting orders, oldest first, and hide them for `hide` seconds.
 
@@ -168,9 +176,8 @@ def lease(seller: Seller, limit: int = 1, hide: int | None = None) -> list[Lease
     }
     # The orders are read by a second statement, which sees what the offered versions mean: a change that
     # comes meanwhile waits for our locks, and is a version of its own.
-    with transaction.atomic():
-        receipts = dict(statements.run(_TAKE, values))
-        found = loading.for_wire(list(receipts)) if receipts else {}
+    receipts = dict(statements.run(_TAKE, values))
+    found = loading.for_wire(list(receipts)) if receipts else {}
     return [Leased(found[order_id], str(receipt)) for order_id, receipt in receipts.items()]
 
 
@@ -296,19 +303,23 @@ def put_again(seller: Seller, code: str) -> None:
 def _put_back(seller: Seller, order_ids: Sequence[int]) -> None:
     ids = sorted(order_ids)
     for start in range(0, len(ids), REPLAY_BATCH):
-        with transaction.atomic():
-            orders = list(
-                Order.objects.select_for_update(no_key=True)
-                .filter(pk__in=ids[start : start + REPLAY_BATCH])
-                .order_by("pk")
-                .only("pk", "seller_id", "code", "channel", "status_code", "status_type")
-            )
-            locked = [one.pk for one in orders]
-            # One that a consumer holds at this moment, after earlier failures, stays as it is.
-            resting = QueueEntry.objects.filter(order_id__in=locked, failures__gt=0, receipt__isnull=True)
-            resting.update(failures=0, failure="", failed_at=None, parked_at=None, hidden_until=None)
-            put(seller.pk, locked, timezone.now())
-            news.changed(orders)
+        _put_some_back(seller, ids[start : start + REPLAY_BATCH])
+
+
+@begin_again
+def _put_some_back(seller: Seller, order_ids: Sequence[int]) -> None:
+    orders = list(
+        Order.objects.select_for_update(no_key=True)
+        .filter(pk__in=order_ids)
+        .order_by("pk")
+        .only("pk", "seller_id", "code", "channel", "status_code", "status_type")
+    )
+    locked = [one.pk for one in orders]
+    # One that a consumer holds at this moment, after earlier failures, stays as it is.
+    resting = QueueEntry.objects.filter(order_id__in=locked, failures__gt=0, receipt__isnull=True)
+    resting.update(failures=0, failure="", failed_at=None, parked_at=None, hidden_until=None)
+    put(seller.pk, locked, timezone.now())
+    news.changed(orders)
 
 
 def extend_many(seller: Seller, items: Collection[Item], seconds: int) -> Answered:

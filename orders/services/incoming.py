@@ -10,12 +10,12 @@ from decimal import Decimal
 from itertools import chain, count
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalog.models import Variation
 from hub import texts
+from hub.transactions import begin_again
 from marketplaces import engine
 from marketplaces.contract import RemoteItem, RemoteOrder
 from marketplaces.models import Connection, Lane
@@ -57,6 +57,7 @@ def import_orders(connection: Connection, remotes: Sequence[RemoteOrder]) -> lis
     return _take(connection, remotes, since=connection.orders_since)
 
 
+@begin_again
 def _take(
     connection: Connection, remotes: Sequence[RemoteOrder], since: datetime | None = None
 ) -> list[Imported]:
@@ -67,35 +68,34 @@ def _take(
         if known is None or remote.updated_at >= known.updated_at:
             newest[remote.remote_id] = remote
     now = timezone.now()
-    with transaction.atomic():
-        # One import at a time per connection: what is not found below cannot appear meanwhile.
-        Connection.objects.select_for_update(no_key=True).only("pk").get(pk=connection.pk)
-        found = {
-            order.remote_id: order
-            for order in Order.objects.select_for_update(no_key=True)
-            .filter(connection_id=connection.pk, remote_id__in=newest)
-            .order_by("id")
-        }
-        result, taken = [], []
-        fresh = {
-            remote_id: remote
-            for remote_id, remote in newest.items()
-            if remote_id not in found and (since is None or remote.placed_at >= since)
-        }
-        codes = _codes_for(connection, fresh)
-        for remote_id, remote in newest.items():
-            known_order = found.get(remote_id)
-            if known_order is not None:
-                if _is_news(known_order, remote):
-                    taken.append(_update(connection, known_order, remote, now))
-                    result.append(Imported(known_order, created=False, changed=True))
-                else:
-                    result.append(Imported(known_order, created=False, changed=False))
-            elif remote_id in fresh:
-                one = _build(connection, remote, codes[remote_id], now)
-                taken.append(one)
-                result.append(Imported(one.order, created=True, changed=True))
-        _write(connection, taken, now)
+    # One import at a time per connection: what is not found below cannot appear meanwhile.
+    Connection.objects.select_for_update(no_key=True).only("pk").get(pk=connection.pk)
+    found = {
+        order.remote_id: order
+        for order in Order.objects.select_for_update(no_key=True)
+        .filter(connection_id=connection.pk, remote_id__in=newest)
+        .order_by("id")
+    }
+    result, taken = [], []
+    fresh = {
+        remote_id: remote
+        for remote_id, remote in newest.items()
+        if remote_id not in found and (since is None or remote.placed_at >= since)
+    }
+    codes = _codes_for(connection, fresh)
+    for remote_id, remote in newest.items():
+        known_order = found.get(remote_id)
+        if known_order is not None:
+            if _is_news(known_order, remote):
+                taken.append(_update(connection, known_order, remote, now))
+                result.append(Imported(known_order, created=False, changed=True))
+            else:
+                result.append(Imported(known_order, created=False, changed=False))
+        elif remote_id in fresh:
+            one = _build(connection, remote, codes[remote_id], now)
+            taken.append(one)
+            result.append(Imported(one.order, created=True, changed=True))
+    _write(connection, taken, now)
     return result
 
 
@@ -199,6 +199,7 @@ _CHANGEABLE = [one.name for one in Order._meta.concrete_fields if one.name not i
 def _write(connection: Connection, taken: list[_Taken], now: datetime) -> None:
     if not taken:
         return
+    queue.lock([one.order.pk for one in taken if not one.is_new])
     Order.objects.bulk_create([one.order for one in taken if one.is_new])
     for one in taken:
         if not one.is_new:
@@ -331,6 +332,7 @@ def _accept(connection: Connection, taken: list[_Taken]) -> None:
         engine.nudge(connection.pk, Lane.Kind.FULFILMENT.value)
 
 
+@begin_again
 def keep_raw(connection: Connection, remote_id: str, raw: Mapping[str, Any], problem: str) -> Order | None:
     """Keep an order that could not be taken, so that a person sees it; None when it is kept already.
 
@@ -340,26 +342,25 @@ def keep_raw(connection: Connection, remote_id: str, raw: Mapping[str, Any], pro
     note = _("The order could not be read and was kept as it came: %(problem)s") % {
         "problem": texts.storable(problem)
     }
-    with transaction.atomic():
-        Connection.objects.select_for_update(no_key=True).only("pk").get(pk=connection.pk)
-        order = Order.objects.filter(connection_id=connection.pk, remote_id=remote_id).first()
-        if order is None:
-            order = Order.objects.create(
-                seller_id=connection.seller_id,
-                connection_id=connection.pk,
-                channel=connection.name,
-                remote_id=remote_id,
-                code=_codes_for(connection, [remote_id])[remote_id],
-                status_type=flow.NEW,
-                status_code=flow.STANDARD_CODE[flow.NEW],
-                sync_status=Order.SyncStatus.ERROR,
-                placed_at=timezone.now(),
-                raw=jsonable(raw),
-            )
-        elif order.events.filter(note=note).exists():
-            return None
-        OrderEvent.objects.create(order=order, source=OrderEvent.Source.HUB, note=note)
-        return order
+    Connection.objects.select_for_update(no_key=True).only("pk").get(pk=connection.pk)
+    order = Order.objects.filter(connection_id=connection.pk, remote_id=remote_id).first()
+    if order is None:
+        order = Order.objects.create(
+            seller_id=connection.seller_id,
+            connection_id=connection.pk,
+            channel=connection.name,
+            remote_id=remote_id,
+            code=_codes_for(connection, [remote_id])[remote_id],
+            status_type=flow.NEW,
+            status_code=flow.STANDARD_CODE[flow.NEW],
+            sync_status=Order.SyncStatus.ERROR,
+            placed_at=timezone.now(),
+            raw=jsonable(raw),
+        )
+    elif order.events.filter(note=note).exists():
+        return None
+    OrderEvent.objects.create(order=order, source=OrderEvent.Source.HUB, note=note)
+    return order
 
 
 def public_code(channel: str, remote_id: str) -> str:

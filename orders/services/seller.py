@@ -230,6 +230,7 @@ def cancel_refused(order: Order) -> None:
     last = order.notices.filter(action=Notice.Action.CANCEL).order_by("-id").first()
     if last is None or order.status_type != flow.CANCELED or order.remote_status == flow.CANCELED:
         return
+    queue.lock([order.pk])
     before = last.payload["before"]
     order.status_code, order.status_type = before["status_code"], before["status_type"]
     # One that could never be read has no status there; its cancellation may be older than `remote_status`.

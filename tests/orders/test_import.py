@@ -315,6 +315,40 @@ def test_imports_steps_and_acknowledgements_at_once_do_not_lock_each_other_out()
     assert Notice.objects.filter(action="invoice").count() == 15
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("status", "units"), [("APPROVED", 3), ("CANCELED", 2)])
+def test_an_order_that_is_taken_while_it_changes_locks_nobody_out(status: str, units: int) -> None:
+    seller = make.make_seller()
+    make.make_product(seller, "S1")
+    connection = make.make_connection(seller)
+    services.import_orders(connection, [remote_order("P1", "APPROVED")])
+    item = RemoteItem("S1", units, Decimal("50.10"), Decimal("55.22"), delivery_id="D1")
+    wrong: list[BaseException] = []
+
+    def lease() -> None:
+        try:
+            queue.lease(seller)
+        except BaseException as error:
+            wrong.append(error)
+        finally:
+            connections.close_all()
+
+    consumer = threading.Thread(target=lease)
+
+    def watch(execute: Any, sql: str, *more: Any) -> Any:
+        if 'UPDATE "orders_queueentry"' in sql and consumer.ident is None:
+            consumer.start()
+            consumer.join(0.5)
+        return execute(sql, *more)
+
+    with database.execute_wrapper(watch):
+        services.import_orders(connection, [remote_order("P1", status, minutes=5, items=(item,))])
+    consumer.join(30)
+    assert not wrong
+    (offered,) = queue.offer(seller)
+    assert (offered.status_type, offered.items.get().quantity) == (status, units)
+
+
 def test_an_order_the_database_refuses_leaves_nothing_of_its_buyer_in_the_log(
     connection: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -21,6 +21,7 @@ from catalog.models import Variation
 from hub import statistics
 from hub.models import Seller, User
 from hub.refusals import Refusal
+from hub.transactions import begin_again
 from marketplaces import engine, ledger, price_rules, pricing, taxonomy
 from marketplaces.callbacks import services as callbacks
 from marketplaces.contract import (
@@ -171,14 +172,25 @@ def set_switches(*, connection: Connection, **switches: bool) -> None:
     content_before, reconnect_before = connection.sync_content, connection.auto_reconnect
     for name, value in switches.items():
         setattr(connection, name, value)
-    with transaction.atomic():
-        connection.save(update_fields=list(switches))
-        if connection.sync_content != content_before:
-            _let_content_follow(connection)
-        if connection.auto_reconnect and not reconnect_before:
-            _let_the_corrected_go(connection)
+    _write_switches(
+        connection,
+        list(switches),
+        content_turned=connection.sync_content != content_before,
+        reconnects_now=connection.auto_reconnect and not reconnect_before,
+    )
     for kind in (Lane.Kind.STOCK, Lane.Kind.PRICE, Lane.Kind.CONTENT, Lane.Kind.ORDERS):
         engine.wake(connection.pk, kind)
+
+
+@begin_again
+def _write_switches(
+    connection: Connection, switches: Sequence[str], *, content_turned: bool, reconnects_now: bool
+) -> None:
+    connection.save(update_fields=switches)
+    if content_turned:
+        _let_content_follow(connection)
+    if reconnects_now:
+        _let_the_corrected_go(connection)
 
 
 def _let_content_follow(connection: Connection) -> None:
@@ -289,40 +301,51 @@ def start_load(
     """
     _refuse_the_impossible(connection, action)
     statistics.refresh("catalog_product", "catalog_variation", "marketplaces_listing")
-    seller_id = connection.seller_id
-    with transaction.atomic():
-        load = _numbered(connection, action, origin, by)
-        params = {"seller": seller_id, "connection": connection.pk, "load": load.pk}
-        if action in (Load.Action.CONNECT, Load.Action.ASSOCIATE):
-            if variations is None:
-                raise ValueError("connect and associate take variations")
-            frozen = _frozen(connection).filter(listing__variation=OuterRef("pk"))
-            chosen = variations.filter(~Exists(frozen), seller_id=seller_id)
-            _execute(_LISTINGS, chosen, {**params, "mode": action})
-        else:
-            if listings is None:
-                raise ValueError("reconnect and disconnect take listings")
-            withdrawing = action == Load.Action.DISCONNECT
-            already = Listing.State.DISCONNECTED if withdrawing else ""
-            chosen_listings = listings.filter(seller_id=seller_id, connection=connection).exclude(
-                state=already
-            )
-            if not withdrawing:
-                chosen_listings = chosen_listings.filter(
-                    ~Exists(_frozen(connection).filter(listing=OuterRef("pk")))
-                )
-            intent = Listing.Intent.WITHDRAWN if withdrawing else Listing.Intent.LISTED
-            _execute(_AGAIN, chosen_listings, {**params, "intent": intent})
-        with database.cursor() as cursor:
-            cursor.execute(_ITEMS, params)
-            load.total = cursor.rowcount
-            if not load.total:
-                raise NotPossible(_("None of the chosen items can be sent."))
-            callbacks.issues_resent(load)
-            cursor.execute(_SYNCS, {**params, "number": str(load.number)})
-        load.save(update_fields=["total"])
-        engine.wake(connection.pk, Lane.Kind.CONTENT)
+    load = _write_load(connection, action, variations, listings, origin, by)
     statistics.refresh("marketplaces_listing", "marketplaces_sync", "marketplaces_loaditem")
+    return load
+
+
+@begin_again
+def _write_load(
+    connection: Connection,
+    action: str,
+    variations: QuerySet[Variation] | None,
+    listings: QuerySet[Listing] | None,
+    origin: str,
+    by: User | None,
+) -> Load:
+    """Write a load down; its listings are locked before their syncs, the other way than answers lock them."""
+    seller_id = connection.seller_id
+    load = _numbered(connection, action, origin, by)
+    params = {"seller": seller_id, "connection": connection.pk, "load": load.pk}
+    if action in (Load.Action.CONNECT, Load.Action.ASSOCIATE):
+        if variations is None:
+            raise ValueError("connect and associate take variations")
+        frozen = _frozen(connection).filter(listing__variation=OuterRef("pk"))
+        chosen = variations.filter(~Exists(frozen), seller_id=seller_id)
+        _execute(_LISTINGS, chosen, {**params, "mode": action})
+    else:
+        if listings is None:
+            raise ValueError("reconnect and disconnect take listings")
+        withdrawing = action == Load.Action.DISCONNECT
+        already = Listing.State.DISCONNECTED if withdrawing else ""
+        chosen_listings = listings.filter(seller_id=seller_id, connection=connection).exclude(state=already)
+        if not withdrawing:
+            chosen_listings = chosen_listings.filter(
+                ~Exists(_frozen(connection).filter(listing=OuterRef("pk")))
+            )
+        intent = Listing.Intent.WITHDRAWN if withdrawing else Listing.Intent.LISTED
+        _execute(_AGAIN, chosen_listings, {**params, "intent": intent})
+    with database.cursor() as cursor:
+        cursor.execute(_ITEMS, params)
+        load.total = cursor.rowcount
+        if not load.total:
+            raise NotPossible(_("None of the chosen items can be sent."))
+        callbacks.issues_resent(load)
+        cursor.execute(_SYNCS, {**params, "number": str(load.number)})
+    load.save(update_fields=["total"])
+    engine.wake(connection.pk, Lane.Kind.CONTENT)
     return load
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import connection as database
+from django.utils import timezone
 
 from catalog.models import Variation
 from marketplaces import engine, services
-from marketplaces.models import Exchange, Lane, Listing, Load, LoadItem
+from marketplaces.models import Exchange, Lane, Listing, Load, LoadItem, Submission
 from tests import engine as driver
 from tests.marketplaces.shop import Shop, change_product
 
@@ -102,6 +104,41 @@ def test_a_connect_asked_for_while_a_match_is_looked_for_in_vain(shop: Shop) -> 
 
     load = while_asked(shop, "/v1/catalogue/search", lambda: start(shop, "connect"))
 
+    check(shop, load, "connected", "live")
+
+
+def test_a_reconnect_asked_for_while_the_answer_is_written_down(shop: Shop) -> None:
+    shop.sell("PAN-1")
+    start(shop, "connect")
+    shop.run_lane("content")
+    Submission.objects.update(next_poll_at=timezone.now())
+    # By now the marketplace has decided.
+    time.sleep(0.2)
+    writes, wrong = threading.Event(), list[BaseException]()
+
+    def watch(execute: Any, sql: str, *more: Any) -> Any:
+        if "UPDATE marketplaces_listing l SET state = d.state" in sql and not writes.is_set():
+            writes.set()
+            time.sleep(0.5)
+        return execute(sql, *more)
+
+    def work() -> None:
+        try:
+            with database.execute_wrapper(watch):
+                shop.run_lane("submissions")
+        except BaseException as error:
+            wrong.append(error)
+        finally:
+            database.close()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    assert writes.wait(10)
+    load = start(shop, "reconnect")
+    worker.join()
+    assert not wrong
+    shop.settle()
+    load.refresh_from_db()
     check(shop, load, "connected", "live")
 
 

@@ -224,7 +224,9 @@ def _terms(listing_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
         unanswered = bool(row.sent_value) and row.sent_version > max(
             row.confirmed_version, row.refused_version
         )
-        last_at = row.sent_at if unanswered else row.confirmed_at
+        # So may be one that was replaced by what was not taken: what was seen before that is older.
+        in_doubt = unanswered or row.doubted_version > row.confirmed_version
+        last_at = max(filter(None, (row.confirmed_at, row.sent_at if in_doubt else None)), default=None)
         is_seen = row.seen_at and last_at and row.seen_at > last_at
         said = row.sent_value if unanswered else row.confirmed_value
         text = row.seen_value if frozen and is_seen else said

@@ -63,6 +63,8 @@ class Due:
     """True where a publication may have put something older in the place of the value confirmed last."""
     is_refused: bool
     """True where that is so and the wanted value is one that has been refused or held."""
+    stands: str
+    """The newest value that may stand there: the one confirmed, or one sent since and never answered."""
 
 
 # Picked first and then looked at: a mass of rows that became due in the same moment costs no batch more.
@@ -83,7 +85,9 @@ SELECT s.listing_id, s.wanted_version,
        s.sent_at IS NOT NULL,
        s.why = 'content' AND s.why_version > greatest(s.confirmed_version, s.refused_version),
        s.why = 'content' AND s.why_version = s.wanted_version
-       AND s.refused_version > s.confirmed_version AND s.refused_version = s.wanted_version - 1
+       AND s.refused_version > s.confirmed_version AND s.refused_version = s.wanted_version - 1,
+       CASE WHEN s.sent_version > greatest(s.confirmed_version, s.refused_version)
+                 AND s.confirmed_value <> '' THEN s.sent_value ELSE s.confirmed_value END
 FROM s
 JOIN marketplaces_listing l ON l.id = s.listing_id
 JOIN catalog_variation v ON v.id = l.variation_id
@@ -134,18 +138,32 @@ _THESE = "s.listing_id = d.listing_id AND s.facet = %(facet)s"
 _SETTLED_VERSION = "greatest(s.confirmed_version, s.refused_version)"
 _NEVER_ANSWERED = f"s.sent_version > {_SETTLED_VERSION}"
 
+
+def _may_stand(lost: str) -> str:
+    """Keep what was never answered as the value that stands there: it is newer than the one confirmed last.
+
+    What the guard compares with stays what it was: of the other nobody knows whether it was ever in force.
+    """
+    return f"""confirmed_value = CASE WHEN {lost} AND s.facet <> 'content' AND s.confirmed_value <> ''
+                           THEN s.sent_value ELSE s.confirmed_value END,
+    agreed_value = CASE WHEN {lost} AND s.facet = 'price' AND s.agreed_value = ''
+                        THEN s.confirmed_value ELSE s.agreed_value END"""
+
+
 # What was sent, never answered and is now replaced by something newer has its end written down here. It may
 # be in force for all that: whatever becomes of the newer one, what stands there is in doubt.
+_REPLACED = f"{_NEVER_ANSWERED} AND s.sent_version < d.version"
 _SENT = f"""
 WITH {_ROWS}, ended AS (
     SELECT s.listing_id, s.facet, s.passages + 1 AS passages, s.sent_version AS version,
         s.sent_value AS value, '' AS why, 0 AS skipped, s.sent_received_at AS received_at,
         s.queued_at, s.sent_at, s.sent_cause AS cause
     FROM d JOIN marketplaces_sync s ON {_THESE}
-    WHERE {_NEVER_ANSWERED} AND s.sent_version < d.version
+    WHERE {_REPLACED}
 ), {passages.keep("'unanswered'", cause="e.cause")}
 UPDATE marketplaces_sync s SET sent_version = d.version, sent_value = d.value, is_step = false,
     doubted_version = CASE WHEN {_NEVER_ANSWERED} THEN d.version ELSE s.doubted_version END,
+    {_may_stand(f"{_REPLACED} AND s.sent_value <> d.value")},
     queued_at = CASE WHEN s.sent_version = d.version AND s.failures > 0 THEN s.queued_at
                      ELSE least(greatest(s.due_at, s.received_at), clock_timestamp()) END,
     sent_received_at = CASE WHEN s.wanted_version = d.version THEN s.received_at ELSE clock_timestamp() END,
@@ -224,6 +242,7 @@ _UNCHANGED = _settling("'unchanged'", _TAKEN, "s.confirmed_version")
 def _not_taken(drift: str, *, unanswered: str) -> str:
     return f"""refused_version = d.version, follows = s.frozen_at IS NULL,
     doubted_version = CASE WHEN {unanswered} THEN d.version ELSE s.doubted_version END,
+    {_may_stand(unanswered)},
     drift = CASE WHEN s.frozen_at IS NOT NULL OR s.facet = 'content' THEN s.drift ELSE '{drift}' END"""
 
 
@@ -231,7 +250,7 @@ def _not_taken(drift: str, *, unanswered: str) -> str:
 # What a publication may have replaced goes out first when the value is taken up again (`Due.is_refused`).
 _REFUSED = _settling(
     "'refused'",
-    _not_taken("refused", unanswered=f"{_NEVER_ANSWERED} AND s.sent_version < d.version"),
+    _not_taken("refused", unanswered=_REPLACED),
     _SETTLED_VERSION,
     once_more=f"s.follows AND s.why = 'content' AND s.why_version > {_SETTLED_VERSION} AND NOT s.is_step "
     "AND s.confirmed_value <> ''",

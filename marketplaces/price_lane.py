@@ -71,7 +71,7 @@ def _sort(turn: Turn, rules: Rules, dues: list[Due], holds: Mapping[int, HeldPri
         wanted = rules.price_of(due.sku, due.product_sku, due.category_codes, said)
         row = (due.listing_id, due.version, wanted.text)
         hold = holds.get(due.listing_id)
-        stood = Price.read(due.confirmed_value) if due.is_after_content else None
+        stood = Price.read(due.stands) if due.is_after_content else None
         if stood and (due.is_refused or not wanted.price or _waits(rules, due, wanted, hold)):
             _send(batch, due, stood, is_step=True)
             continue

@@ -47,8 +47,8 @@ def run_stock(turn: Turn) -> timedelta:
         steps: list[int] = []
         for due in taken:
             quantity = due.quantity
-            if due.is_refused and due.confirmed_value:
-                quantity = int(due.confirmed_value)
+            if due.is_refused and due.stands:
+                quantity = int(due.stands)
                 steps.append(due.listing_id)
             row = (due.listing_id, due.version, str(quantity))
             if str(quantity) == due.confirmed_value and not due.is_uncertain:

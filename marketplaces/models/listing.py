@@ -142,6 +142,7 @@ class Sync(models.Model):
     """Values that were replaced before they were sent."""
     sent_value = models.TextField(blank=True)
     confirmed_value = models.TextField(blank=True)
+    """What the marketplace has taken; while that is in doubt, the newest value that may stand there."""
     seen_value = models.TextField(blank=True)
     agreed_value = models.TextField(blank=True, db_default="")
     """Of a price: the last one that was wanted and confirmed, no step on the way and not what a read-back

@@ -317,9 +317,9 @@ def save(
             )
         if line.before == line.after or line.listing_id is None:
             continue
-        if line.follows:
-            changed += 1
-            marks.add((line.listing_id, Facet.PRICE))
+        # A frozen one too: released, it is another price than the one confirmed at its version.
+        marks.add((line.listing_id, Facet.PRICE))
+        changed += line.follows
         if line.is_refused:
             marks.add((line.listing_id, Facet.CONTENT))
     if (before.most_drop, before.most_rise) != (rules.most_drop, rules.most_rise):

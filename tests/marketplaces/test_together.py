@@ -157,6 +157,24 @@ def test_a_frozen_price_is_not_weighed_not_sent_and_not_carried_by_a_reconnect(g
     assert (told(guarded)["state"], told(guarded)["wanted"]) == ("frozen", "1.10/1.10")
 
 
+def test_a_price_frozen_while_the_rules_changed_is_held_and_approved_once(guarded: Shop) -> None:
+    freeze(guarded)
+    rules = Rules(Rule(Decimal(100)), most_drop=Decimal(50), most_rise=Decimal(50))
+    saved = guarded.save_rules(rules)
+    assert saved.changed == 0
+    freeze(guarded, frozen=False)
+    guarded.settle()
+    guarded.look()
+    assert guarded.sync("PAN-1", "price").drift == "held"
+
+    held.approve(guarded.seller.pk, HeldPrice.objects.all(), None)
+    guarded.settle()
+
+    assert guarded.shown("PAN-1")["price"] == "200.00"
+    assert not HeldPrice.objects.filter(state=HeldPrice.State.OPEN).exists()
+    assert guarded.sync("PAN-1", "price").drift == ""
+
+
 def test_new_rules_say_so_in_the_history_and_are_no_lag(guarded: Shop) -> None:
     before = counted(guarded)
     price_rules.save(connection=guarded.connection, rules=Rules(Rule(Decimal(10))), based_on=1)

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from catalog.models import Variation
 from hub.transactions import begin_again
-from marketplaces import halving, held, ledger, publish, reconnect, states, submissions, taxonomy
+from marketplaces import halving, held, ledger, price_rules, publish, reconnect, states, submissions, taxonomy
 from marketplaces.batches import batches
 from marketplaces.contract import (
     CategorySchema,
@@ -41,7 +41,7 @@ from marketplaces.engine import Turn
 from marketplaces.ledger import Due, Row
 from marketplaces.models import Issue as StoredIssue
 from marketplaces.models import Lane, Listing, Load, Sync
-from marketplaces.pricing import Price
+from marketplaces.pricing import Price, Rules
 from marketplaces.states import Move, Refusal
 
 State = Listing.State
@@ -190,9 +190,11 @@ def _publish(turn: Turn, adapter: ContentPublisher, translator: Translator, dues
     _note_first_sending(sound)
     _mark_sent(sound, list(rows.values()))
 
+    _number, rules = price_rules.current(turn.connection.pk)
+
     def send(some: Sequence[ContentItem]) -> Receipt:
         """Send with the terms of this moment: what goes out later goes out once more after the answer."""
-        terms = _terms([rows[item.sku][0] for item in some])
+        terms = _terms(rules, {rows[item.sku][0]: Price(item.price, item.list_price) for item in some})
         return adapter.publish_content(
             [replace(item, **terms.get(rows[item.sku][0], {})) for item in some],
         )
@@ -206,19 +208,24 @@ def _mark_sent(dues: Sequence[Due], rows: Sequence[Row]) -> None:
     ledger.mark_sent(Facet.CONTENT, rows)
 
 
-def _terms(listing_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+def _terms(rules: Rules, wanted: Mapping[int, Price]) -> dict[int, dict[str, Any]]:
     """Return what goes with content: the quantity of this moment, the prices in force, what is frozen there.
 
     New prices go the price lane's way: otherwise a reconnect would publish a price that waits for
     approval, or cut one by more than the marketplace takes at once. One whose answer was lost has gone
-    that way and may be in force: the one before would be older than what stands there.
+    that way and may be in force: the one before would be older than what stands there. What comes back on
+    sale with a price the guard holds goes out with the one it was sold at last.
     """
     found: dict[int, dict[str, Any]] = {
-        listing_id: {"quantity": quantity} for listing_id, quantity in ledger.offered(listing_ids).items()
+        listing_id: {"quantity": quantity} for listing_id, quantity in ledger.offered(list(wanted)).items()
     }
-    rows = Sync.objects.filter(listing_id__in=listing_ids).exclude(confirmed_value="")
-    for row in rows.exclude(facet=Facet.CONTENT.value):
+    for row in Sync.objects.filter(listing_id__in=wanted).exclude(facet=Facet.CONTENT.value):
         terms = found.setdefault(row.listing_id, {})
+        if not row.confirmed_value:
+            agreed = Price.read(row.agreed_value)
+            if agreed and rules.holds(agreed, wanted[row.listing_id]):
+                terms |= {"price": agreed.price, "list_price": agreed.list_price}
+            continue
         frozen = row.frozen_at is not None
         # What was never answered may be in force, and is the newer of the two.
         unanswered = bool(row.sent_value) and row.sent_version > max(

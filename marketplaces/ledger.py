@@ -421,14 +421,18 @@ def go_live(connection: Connection, listing_ids: Sequence[int]) -> None:
 
 @begin_again
 def go_off(listing_ids: Sequence[int]) -> None:
-    """The listings are off sale: nothing follows, nothing stays frozen, a later return sends all afresh."""
+    """The listings are off sale: nothing follows, nothing stays frozen, a later return sends all afresh.
+
+    The price they were sold at last is kept: the guard weighs the one they come back with against it.
+    """
     with database.cursor() as cursor:
         cursor.execute(
             "UPDATE marketplaces_sync SET follows = false, drift = '', frozen_at = NULL, look_at = NULL, "
             "due_at = CASE WHEN facet = 'content' THEN due_at END, "
             "wanted_version = CASE WHEN facet = 'content' THEN wanted_version ELSE wanted_version + 1 END, "
             "confirmed_value = CASE WHEN facet = 'content' THEN confirmed_value ELSE '' END, "
-            "agreed_value = '' "
+            "agreed_value = CASE WHEN facet = 'price' AND agreed_value = '' THEN confirmed_value "
+            "ELSE agreed_value END "
             "WHERE listing_id = ANY(%s)",
             [sorted(listing_ids)],
         )

@@ -617,6 +617,31 @@ def test_a_listing_taken_off_sale_leaves_no_price_waiting_for_a_decision(guarded
     assert not open_holds(guarded).exists()
 
 
+def test_a_listing_that_comes_back_on_sale_is_weighed_against_what_it_was_sold_at(guarded: Shop) -> None:
+    guarded.send_again("PAN-1", action=Load.Action.DISCONNECT)
+    erp_says(guarded, "1.00")
+    guarded.connect("PAN-1")
+
+    assert guarded.listing("PAN-1").state == Listing.State.CONNECTED
+    assert set(prices_sent(guarded, "PAN-1")) <= {"100.00"}
+    assert shown(guarded, "PAN-1")[0] == "100.00"
+    (hold,) = open_holds(guarded)
+    assert (hold.was, hold.price) == (D(100), D(1))
+
+    held.approve(guarded.seller.pk, open_holds(guarded), None)
+    guarded.settle()
+    assert shown(guarded, "PAN-1")[0] == "1.00"
+
+
+def test_a_listing_that_comes_back_with_a_price_the_guard_lets_through_carries_it(guarded: Shop) -> None:
+    guarded.send_again("PAN-1", action=Load.Action.DISCONNECT)
+    erp_says(guarded, "90.00")
+    guarded.connect("PAN-1")
+
+    assert shown(guarded, "PAN-1")[0] == "90.00"
+    assert not open_holds(guarded).exists()
+
+
 def test_a_vanished_listing_let_go_leaves_no_price_waiting_for_a_decision(guarded: Shop) -> None:
     erp_says(guarded, "1.00")
     Listing.objects.update(gone_at=timezone.now(), gone_as=Listing.Gone.values[0])

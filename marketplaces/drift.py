@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import connection as database
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Greatest
 
 from hub.models import User
@@ -185,7 +185,7 @@ def accept_gone(*, connection: Connection, listings: QuerySet[Listing]) -> int:
     """Take it that these listings are off sale: they count as disconnected; returns how many."""
     load_of = dict(
         listings.filter(
-            Q(state=Listing.State.CONNECTED),
+            state__in=(Listing.State.CONNECTED, Listing.State.CATALOGUING),
             seller_id=connection.seller_id,
             connection=connection,
             gone_at__isnull=False,
@@ -200,4 +200,5 @@ def accept_gone(*, connection: Connection, listings: QuerySet[Listing]) -> int:
     for facet in Facet:
         states.close_issues(ids, facet, Issue.Closed.DISCONNECTED)
     states.move([Move(one, Listing.State.DISCONNECTED, load, note="gone") for one, load in load_of.items()])
+    states.finish_loads(connection.pk)
     return len(ids)

@@ -14,13 +14,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection as database
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from hub.transactions import begin_again
 from marketplaces import content, halving, ledger, passages, states
 from marketplaces.batches import batches
-from marketplaces.contract import Facet, ListingReader, ListingState, ListingView, OrderSource
+from marketplaces.contract import Facet, IssueKind, ListingReader, ListingState, ListingView, OrderSource
+from marketplaces.contract import Issue as Said
 from marketplaces.desired import wanted
 from marketplaces.engine import Turn
 from marketplaces.models import KEPT, Connection, Issue, Lane, Listing, Sync
@@ -34,6 +35,11 @@ STEPS = 5
 """Batches of one step; the pause after it is as long as the step: others get half of the calls."""
 SECOND_LOOK = timedelta(minutes=2)
 """When to look again at what was healed, and at a quantity lower than ours: it may have been sold."""
+VANISHES_AFTER = timedelta(minutes=2)
+"""How long a listing must have been catalogued before it can vanish: a marketplace's books may lag behind."""
+COMES_BACK = timedelta(minutes=10)
+"""How long a listing that vanished while it was catalogued may come back; then it is an error."""
+GONE = Listing.Gone.values
 MARGIN = 0.9
 """The part of the period after which a listing's turn comes; the rest is for waiting in the lane."""
 
@@ -53,7 +59,7 @@ def _watch(turn: Turn, adapter: ListingReader) -> bool:
     waiting = (
         Listing.objects.filter(connection=turn.connection, state=Listing.State.CATALOGUING)
         .select_related("variation")
-        .only("id", "load_id", "variation__sku")
+        .only("id", "load_id", "gone_at", "variation__sku")
         .order_by("state_at", "id")
     )
     size = turn.connection.marketplace.description.batch.read
@@ -63,6 +69,8 @@ def _watch(turn: Turn, adapter: ListingReader) -> bool:
         by_sku = {listing.variation.sku: listing for listing in some}
         moves: list[Move] = []
         refused: list[Refusal] = []
+        fates: dict[str, list[int]] = {}
+        asked_at = timezone.now()
         for view in halving.read(turn, adapter, list(by_sku)):
             listing = by_sku.get(view.sku)
             if listing is None:
@@ -74,8 +82,24 @@ def _watch(turn: Turn, adapter: ListingReader) -> bool:
             elif view.state is ListingState.REJECTED:
                 moves.append(Move(listing.pk, Listing.State.ERROR, listing.load_id, view.remote_id, view.url))
                 refused.append(Refusal(listing.pk, listing.load_id, 0, view.issues))
+            elif listing.gone_at and listing.gone_at < asked_at - COMES_BACK and view.state.value in GONE:
+                moves.append(Move(listing.pk, Listing.State.ERROR, listing.load_id))
+                refused.append(Refusal(listing.pk, listing.load_id, 0, (Said(IssueKind.NOT_FOUND),)))
+                continue
+            fates.setdefault(view.state.value, []).append(listing.pk)
         _settle_watch(turn, moves, refused)
+        catalogued = Listing.objects.filter(connection=turn.connection, state=Listing.State.CATALOGUING)
+        _note_gone(catalogued.filter(state_at__lt=asked_at - VANISHES_AFTER), fates, asked_at)
+        told = [one.listing_id for one in moves]
+        over = Listing.objects.filter(pk__in=[*told, *fates.get(ListingState.CATALOGUING, ())])
+        over.filter(gone_at__isnull=False).update(gone_at=None, gone_as="")
     return waiting.exists()
+
+
+def _note_gone(listings: QuerySet[Listing], fates: Mapping[str, list[int]], asked_at: datetime) -> None:
+    """Note which of these listings vanished there, by what became of them."""
+    for gone in GONE:
+        listings.filter(~Q(gone_as=gone), pk__in=fates.get(gone, [])).update(gone_at=asked_at, gone_as=gone)
 
 
 @begin_again
@@ -259,10 +283,7 @@ def _note_fate(turn: Turn, ids: Mapping[str, int], views: Sequence[ListingView],
             if view.state is ListingState.REJECTED:
                 rejected[listing_id] = view
     mine = Listing.objects.filter(connection=turn.connection)
-    for gone in Listing.Gone.values:
-        mine.filter(pk__in=found.get(gone, []), state=Listing.State.CONNECTED).filter(
-            ~Q(gone_as=gone), state_at__lt=asked_at
-        ).update(gone_at=asked_at, gone_as=gone)
+    _note_gone(mine.filter(state=Listing.State.CONNECTED, state_at__lt=asked_at), found, asked_at)
     back = [*found.get(ListingState.LIVE, []), *found.get(ListingState.CATALOGUING, [])]
     mine.filter(pk__in=back, gone_at__isnull=False).update(gone_at=None, gone_as="")
     moves, refused = [], []

@@ -500,6 +500,65 @@ def test_a_listing_that_vanished_there_is_shown_and_published_again(shop: Shop, 
     assert shop.listing("PAN-1").gone_at is None
 
 
+def vanish_while_catalogued(shop: Shop, fate: str) -> Load:
+    """A listing that is being catalogued is there no more, and was looked at since."""
+    shop.sandbox.change_settings(cataloguing_seconds=3600)
+    shop.sell("PAN-1")
+    load = services.start_load(
+        connection=shop.connection, action="connect", variations=shop.seller.variations.all()
+    )
+    driver.run_until(lambda: shop.listing("PAN-1").state == Listing.State.CATALOGUING)
+    driver.run_until(lambda: not Sync.objects.filter(due_at__isnull=False).exists())
+    outside(shop, "PAN-1", state=fate)
+    shop.run_lane("observe")
+    assert shop.listing("PAN-1").gone_at is None, "the marketplace's books may lag behind"
+    Listing.objects.update(state_at=timezone.now() - observe.VANISHES_AFTER)
+    shop.run_lane("observe")
+    listing = shop.listing("PAN-1")
+    assert (listing.state, listing.gone_as) == (Listing.State.CATALOGUING, fate)
+    return load
+
+
+@pytest.mark.parametrize("fate", ["withdrawn", "absent"])
+def test_a_listing_that_vanished_while_it_was_catalogued_is_an_error_after_a_while(
+    shop: Shop, fate: str
+) -> None:
+    load = vanish_while_catalogued(shop, fate)
+    Listing.objects.update(gone_at=timezone.now() - observe.COMES_BACK)
+
+    shop.run_lane("observe")
+
+    listing = shop.listing("PAN-1")
+    assert (listing.state, listing.gone_at) == (Listing.State.ERROR, None)
+    assert "not_found" in [issue.kind for issue in shop.issues("PAN-1") if issue.facet == "content"]
+    load.refresh_from_db()
+    assert load.state == Load.State.DONE
+    before = Exchange.objects.filter(lane="observe").count()
+    shop.run_lane("observe")
+    assert Exchange.objects.filter(lane="observe").count() == before, "it is watched no more"
+
+
+def test_a_listing_that_comes_back_while_it_is_catalogued_is_gone_no_more(shop: Shop) -> None:
+    vanish_while_catalogued(shop, "absent")
+    with shop.sandbox.market.store.transaction() as db:
+        db.execute("UPDATE listing SET vanish_at = NULL")
+
+    shop.run_lane("observe")
+
+    listing = shop.listing("PAN-1")
+    assert (listing.state, listing.gone_at) == (Listing.State.CATALOGUING, None)
+
+
+def test_a_listing_that_vanished_while_it_was_catalogued_is_accepted_as_off_sale(shop: Shop) -> None:
+    load = vanish_while_catalogued(shop, "absent")
+
+    assert drift.accept_gone(connection=shop.connection, listings=Listing.objects.all()) == 1
+
+    assert shop.listing("PAN-1").state == Listing.State.DISCONNECTED
+    load.refresh_from_db()
+    assert load.state == Load.State.DONE
+
+
 def test_a_listing_that_vanished_there_is_accepted_as_off_sale(shop: Shop) -> None:
     variation = shop.sell("PAN-1")
     shop.connect()

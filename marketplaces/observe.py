@@ -9,7 +9,7 @@ with its cause, and is healed where the seller lets us.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,6 +42,9 @@ COMES_BACK = timedelta(minutes=10)
 GONE = Listing.Gone.values
 MARGIN = 0.9
 """The part of the period after which a listing's turn comes; the rest is for waiting in the lane."""
+
+UNREAD_ORDERS: list[Callable[[int], datetime | None]] = []
+"""Who knows of orders nobody could read: each tells when the newest open one of a connection came in."""
 
 
 def run_observe(turn: Turn) -> timedelta:
@@ -144,7 +147,8 @@ _IS_HELD = """s.facet = 'price' AND EXISTS (
 # those settled while this statement ran (their passages have moved on). A newer value that came in a moment
 # ago is on its way and no difference yet. What shows the same wrong value after it was healed is not healed
 # again: the marketplace has a will of its own, and the seller decides. A quantity lower than ours may have
-# been sold until the orders of that time have been heard; where we hear of none, a person decides.
+# been sold until the orders of that time have been heard; where we hear of none, or where an order nobody can
+# read came in after the value was sent, a person decides.
 _SEEN = f"""
 WITH d AS (
     SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS d(listing_id bigint, facet text, value text)
@@ -156,6 +160,7 @@ WITH d AS (
                      AND (NOT %(listens)s OR s.seen_at < %(heard)s::timestamptz), false) AS is_new,
         coalesce(CASE WHEN s.facet = 'stock' THEN d.value::bigint < nullif(s.confirmed_value, '')::bigint END,
             false) AS is_fewer,
+        coalesce(s.sent_at <= %(unread)s::timestamptz, %(unread)s::timestamptz IS NOT NULL) AS is_guess,
         s.why = 'heal' AND s.why_version = s.wanted_version AND s.seen_value = d.value AS was_healed,
         CASE WHEN s.frozen_at IS NOT NULL THEN 'frozen'
              WHEN s.refused_version = s.wanted_version AND s.refused_version > s.confirmed_version
@@ -169,7 +174,7 @@ WITH d AS (
 ), judged AS (
     SELECT c.*, c.is_new AND c.is_fewer AS may_be_a_sale,
         %(heal)s AND c.otherwise = '' AND c.differs AND NOT c.was_healed
-            AND NOT (c.is_fewer AND (c.is_new OR NOT %(listens)s)) AS heals,
+            AND NOT (c.is_fewer AND (c.is_new OR c.is_guess OR NOT %(listens)s)) AS heals,
         CASE WHEN c.otherwise <> '' THEN c.otherwise
              WHEN c.differs AND NOT (c.is_new AND c.is_fewer) THEN 'outside' ELSE '' END AS drift
     FROM compared c
@@ -239,6 +244,9 @@ def note_seen(
         "listens": listens,
         "heard": Lane.objects.get(connection=connection, kind=Lane.Kind.ORDERS).caught_up_at,
     }
+    # Asked after what was heard: what could not be read of that is known by now.
+    unread = [at for one in UNREAD_ORDERS if (at := one(connection.pk))]
+    seen["unread"] = max(unread, default=None)
     with database.cursor() as cursor:
         cursor.execute(_SEEN, seen)
         again = [listing_id for (listing_id,) in cursor.fetchall()]

@@ -213,6 +213,7 @@ def order_panels(request: HttpRequest, order: Order, *, may_act: bool) -> list[P
         "status": STATUS_LABELS.get(order.status_type, order.status_type),
         "clock": dispatch_clock(order),
         "entry": entry,
+        "is_unread": order.connection_id is not None and Order.objects.unread().filter(pk=order.pk).exists(),
         "is_parked": entry is not None and entry.parked_at is not None,
         "is_waiting": entry is not None
         and entry.parked_at is None

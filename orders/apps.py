@@ -16,16 +16,18 @@ class OrdersConfig(AppConfig):
     verbose_name = _("Orders")
 
     def ready(self) -> None:
-        """Give the engine the two kinds of lanes that are about orders."""
+        """Give the engine the lanes that are about orders, and the read-back what it asks of orders."""
         from hub import metrics
+        from marketplaces import observe
         from marketplaces.engine import RUNNERS
         from marketplaces.models import Lane
         from orders import figures
-        from orders.intake import take_orders
+        from orders.intake import last_unread, take_orders
         from orders.outbound import tell_marketplace
 
         RUNNERS[Lane.Kind.ORDERS.value] = take_orders
         RUNNERS[Lane.Kind.FULFILMENT.value] = tell_marketplace
+        observe.UNREAD_ORDERS.append(last_unread)
         metrics.SOURCES.append(figures.all_figures)
         post_migrate.connect(keep_schedule, sender=self)
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import OperationalError
+from django.db.models import Max
 from django.utils import timezone
 
 from marketplaces.contract import OrderSource, RemoteOrder, UnexpectedAnswer
 from marketplaces.engine import Turn
 from marketplaces.models import Connection
 from orders import services
+from orders.models import Order
 from orders.storable import Unstorable
 
 logger = logging.getLogger(__name__)
@@ -70,3 +72,10 @@ def take_page(connection: Connection, remotes: Sequence[RemoteOrder]) -> None:
             logger.exception("connection %s: order %r is kept as it came", connection.pk, remote.remote_id)
             # Where the database itself fails this raises: the bookmark stays, and the lane shows it to staff.
             services.keep_raw(connection, remote.remote_id, remote.raw, type(error).__name__)
+
+
+def last_unread(connection_id: int) -> datetime | None:
+    """Tell when an account's newest order that is still unread came in, or changed."""
+    unread = Order.objects.unread().filter(connection_id=connection_id)
+    newest: datetime | None = unread.aggregate(newest=Max("updated_at"))["newest"]
+    return newest

@@ -59,6 +59,11 @@ class OrderQuerySet(models.QuerySet["Order"]):
         """Load with each order everything its JSON shows."""
         return self.prefetch_related("items", "invoices", "shipments")
 
+    def unread(self) -> OrderQuerySet:
+        """What never could be read, was not canceled, and nobody has put into the ERP's queue."""
+        kept = self.filter(sync_status=Order.SyncStatus.ERROR, remote_updated_at__isnull=True)
+        return kept.exclude(status_type=StatusType.CANCELED.value)
+
 
 class Order(models.Model):
     """One order of one connection, stored whole; also a test account's own order, which has no connection.
@@ -156,6 +161,12 @@ class Order(models.Model):
                 F("id"),
                 name="orders_order_for_carrier",
                 condition=Q(status_type__in=["APPROVED", "INVOICED"]) & ~Q(calculation_type=""),
+            ),
+            # OrderQuerySet.unread, of one connection: asked at every look at its stock.
+            models.Index(
+                F("connection"),
+                name="orders_order_unread",
+                condition=Q(sync_status="ERROR", remote_updated_at__isnull=True),
             ),
         ]
 

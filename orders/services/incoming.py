@@ -359,6 +359,9 @@ def keep_raw(connection: Connection, remote_id: str, raw: Mapping[str, Any], pro
         )
     elif order.events.filter(note=note).exists():
         return None
+    elif order.remote_updated_at is None:
+        order.updated_at = timezone.now()
+        order.save(update_fields=["updated_at"])
     OrderEvent.objects.create(order=order, source=OrderEvent.Source.HUB, note=note)
     return order
 

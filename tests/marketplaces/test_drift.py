@@ -6,6 +6,7 @@ import itertools
 import json
 from collections import Counter
 from datetime import datetime, timedelta
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -15,6 +16,9 @@ from django.utils import timezone
 from catalog.models import Variation
 from marketplaces import drift, engine, ledger, observe, services
 from marketplaces.models import Exchange, Lane, Listing, Load, Passage, Sync
+from orders import queue
+from orders.models import Order
+from orders.services import cancel
 from tests import engine as driver
 from tests.marketplaces.shop import Shop, change_product, open_shop, set_qty
 
@@ -135,6 +139,90 @@ def test_where_no_orders_come_in_a_lower_quantity_is_listed_and_a_person_decides
     drift.heal(connection=shop.connection)
     shop.settle()
     assert (shop.shown("PAN-1")["quantity"], drift_of(shop, "PAN-1", "stock")) == (10, "")
+
+
+def hear(shop: Shop, *orders: dict[str, Any]) -> None:
+    """The marketplace's feed holds these orders, and the hub reads it."""
+    page = {"orders": orders, "cursor": "1", "has_more": False}
+    shop.sandbox.add_fault(match="/v1/orders", method="GET", kind="answer", status=200, body=page)
+    shop.run_lane("orders")
+
+
+def look_often(shop: Shop) -> tuple[int, str]:
+    """Look again and again while orders are heard; returns what is shown and the difference."""
+    for _look in range(3):
+        shop.look()
+        hear(shop)
+        shop.run_lane("stock")
+    return shop.shown("PAN-1")["quantity"], drift_of(shop, "PAN-1", "stock")
+
+
+def sell_unreadably(shop: Shop, **odd: object) -> dict[str, Any]:
+    """Somebody buys one PAN-1, and nobody here can read the order; returns it as it should have been."""
+    order = {"account": shop.account["account_id"], "lines": [{"sku": "PAN-1", "quantity": 1}]}
+    (made,) = shop.sandbox.create_orders([{**order, "status": "approved"}])
+    hear(shop, {**made, **(odd or {"status": "pre_approved"})})
+    return made
+
+
+@pytest.mark.parametrize("odd", [{"status": "pre_approved"}, {"total": "Infinity"}])
+def test_units_of_an_order_nobody_can_read_are_not_healed_back_until_it_is_read(
+    shop: Shop, odd: dict[str, str]
+) -> None:
+    shop.sell("PAN-1", qty=10)
+    shop.connect()
+    made = sell_unreadably(shop, **odd)
+    assert look_often(shop) == (9, "outside")
+
+    hear(shop, {**made, "updated_at": timezone.now().isoformat()})
+    assert look_often(shop) == (9, "")
+    assert shop.sync("PAN-1", "stock").confirmed_value == "9"
+
+
+@pytest.mark.parametrize("end", ["queue", "cancel"])
+def test_an_unreadable_order_that_a_person_has_dealt_with_keeps_nothing_from_healing(
+    shop: Shop, end: str
+) -> None:
+    shop.sell("PAN-1", qty=10)
+    shop.connect()
+    sell_unreadably(shop)
+    assert look_often(shop) == (9, "outside")
+
+    code = Order.objects.get().code
+    if end == "queue":
+        queue.put_again(shop.seller, code)
+    else:
+        cancel(shop.seller, code)
+    assert look_often(shop) == (10, "")
+
+
+def test_an_unreadable_order_says_nothing_of_what_was_sent_after_it(shop: Shop) -> None:
+    pan = shop.sell("PAN-1", qty=10)
+    shop.connect()
+    sell_unreadably(shop)
+    set_qty(pan, 8)
+    shop.run_lane("stock")
+    outside(shop, "PAN-1", quantity=5)
+    assert look_often(shop) == (8, "")
+
+
+def test_an_unreadable_order_does_not_keep_a_higher_quantity_from_healing(shop: Shop) -> None:
+    shop.sell("PAN-1", qty=10)
+    shop.connect()
+    sell_unreadably(shop)
+    outside(shop, "PAN-1", quantity=12)
+    assert look_often(shop) == (10, "")
+
+
+def test_an_unreadable_order_of_one_account_says_nothing_of_another(shop: Shop) -> None:
+    shop.sell("PAN-1", qty=10)
+    shop.connect()
+    other = open_shop(shop.sandbox, "Beto")
+    other.sell("PAN-1", qty=10)
+    other.connect()
+    sell_unreadably(other)
+    outside(shop, "PAN-1", quantity=9)
+    assert look_often(shop) == (10, "")
 
 
 def test_a_sale_whose_stock_the_erp_has_told_meanwhile_is_no_difference(shop: Shop) -> None:

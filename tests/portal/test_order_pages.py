@@ -103,7 +103,10 @@ def test_the_page_of_an_order_tells_everything(ana: Client, connection: Connecti
 def test_the_page_opens_for_an_order_kept_as_it_came(ana: Client, connection: Connection) -> None:
     services.incoming.keep_raw(connection, "ODD", {"id": "ODD"}, "KeyError")
     order = Order.objects.get(remote_id="ODD")
-    assert ana.get(detail(order)).status_code == 200
+    page = ana.get(detail(order)).content.decode()
+    assert "<dt>Estoque</dt>" in page
+    services.import_order(connection, orders.remote_order("ODD"))
+    assert "<dt>Estoque</dt>" not in ana.get(detail(order)).content.decode()
 
 
 def test_a_refused_notice_is_told_again(oscar: Client, connection: Connection) -> None:

@@ -64,6 +64,8 @@ class IssueKind(StrEnum):
     DISABLED = "disabled"
     NOT_FOUND = "not_found"
     NO_ANSWER = "no_answer"
+    ERROR_THERE = "error_there"
+    """The marketplace answers every call about this item with an error of its own; it is tried on and on."""
     OTHER = "other"
 
 
@@ -458,11 +460,14 @@ class MarketplaceError(Exception):
 
 
 class Unavailable(MarketplaceError):
-    """Nothing is known about the outcome; the lane backs off and the items stay due."""
+    """Nothing is known about the outcome; the lane backs off and the items stay due.
 
-    def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
+    `is_answer` is False where no answer came at all: then it speaks against the wire, not against an item.
+    """
+
+    def __init__(self, message: str, *, retry_after: timedelta | None = None, is_answer: bool = True) -> None:
         super().__init__(message)
-        self.retry_after = retry_after
+        self.retry_after, self.is_answer = retry_after, is_answer
 
 
 class Throttled(Unavailable):

@@ -33,6 +33,7 @@ from marketplaces.contract import (
     Throttled,
     Unavailable,
 )
+from marketplaces.easing import REACH, Easing
 from marketplaces.models import Connection, Lane, Pace, SharedPace, Sync
 from marketplaces.record import Record
 
@@ -85,6 +86,10 @@ class Turn:
     _makes_room: bool = False
     seconds_a_call: float = TOGETHER
     """Seconds the last call took, the wait for its slot included."""
+    easing: Easing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.easing = Easing(self.lane)
 
     @property
     def connection(self) -> Connection:
@@ -124,6 +129,10 @@ class Turn:
         marketplace = self.connection.marketplace
         rates = [float(rate) for rate in (marketplace.pace, marketplace.shared_pace) if rate is not None]
         return max(1, min(MOST_TOGETHER, int(TOGETHER * min(rates)), int(TOGETHER / self.seconds_a_call)))
+
+    def reach(self, size: int) -> int:
+        """How many due items to take at once, where a call carries at most `size`."""
+        return max(size, REACH) if self.easing.is_on else size * self.calls_together()
 
     def call(self, work: Callable[[], T], skus: Sequence[str] = ()) -> T:
         """Wait for the connection's next rate slot, then do one call; contract errors pass through.
@@ -276,6 +285,8 @@ def _run(lane: Lane) -> bool:
         adapter = lane.connection.adapter(record.hear)
         turn = Turn(lane, adapter, record)
         rest = max(RUNNERS[lane.kind](turn), turn.pause)
+        if turn.easing.trouble is not None:
+            raise turn.easing.trouble
     except SliceOver:
         _rest(lane, timedelta(0), record)
     except Throttled as error:
@@ -294,18 +305,22 @@ def _run(lane: Lane) -> bool:
         logger.exception("lane %s of connection %s failed", lane.kind, lane.connection_id)
         _back_off(lane, error, first=timedelta(seconds=15), longest=timedelta(minutes=15))
     else:
-        _rest(lane, rest, record, ok=True)
+        # Where all it did was in vain, nothing says that the marketplace works, or that it does not.
+        in_vain = turn.easing.was_in_vain
+        _rest(lane, rest, record, ok=not in_vain, is_answered=not in_vain)
     finally:
         record.save()
     return True
 
 
-def _rest(lane: Lane, pause: timedelta, record: Record, *, ok: bool = False) -> None:
+def _rest(
+    lane: Lane, pause: timedelta, record: Record, *, ok: bool = False, is_answered: bool = True
+) -> None:
     now = timezone.now()
     changes: dict[str, Any] = {}
     if ok:
         changes = {"last_ok_at": now, "failures": 0, "failing_since": None, "last_error": ""}
-    if record.exchanges:
+    if record.exchanges and is_answered:
         changes["answered_at"] = now
     # A nudge that came while the lane ran has set run_at to a moment before now: it must not be
     # slept over, so the new time is written only when nobody asked for the lane meanwhile.

@@ -236,6 +236,13 @@ _TEXTS: Mapping[IssueKind, tuple[str, str, str]] = {
         ),
         MARKETPLACE,
     ),
+    IssueKind.ERROR_THERE: (
+        gettext_noop("The marketplace answers this item with an error of its own"),
+        gettext_noop(
+            "It takes your other items. We go on trying by ourselves; if it lasts, talk to the marketplace."
+        ),
+        MARKETPLACE,
+    ),
     IssueKind.OTHER: (
         gettext_noop("The marketplace refused it"),
         gettext_noop("Read the marketplace's own words beside this and correct what they name."),

@@ -81,9 +81,9 @@ def public_address(host: str) -> str:
     try:
         found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError) as error:
-        raise Unavailable(f"{host}: the name does not resolve") from error
+        raise Unavailable(f"{host}: the name does not resolve", is_answer=False) from error
     if not found or not all(map(is_public, found)):
-        raise Unavailable(f"{host}: private addresses are refused")
+        raise Unavailable(f"{host}: private addresses are refused", is_answer=False)
     return found[0]
 
 
@@ -226,7 +226,7 @@ class ApiClient:
         except (requests.RequestException, urllib3.exceptions.HTTPError) as failure:
             error = type(failure).__name__
             # Without its cause: a library's words quote the whole address.
-            raise Unavailable(f"{method} {self._clean(path)}: {error}") from None
+            raise Unavailable(f"{method} {self._clean(path)}: {error}", is_answer=False) from None
         except Unavailable as failure:
             error = str(failure)
             raise
@@ -272,7 +272,9 @@ class ApiClient:
                 if size > MAX_ANSWER:
                     raise Unavailable(f"{method}: the answer is larger than {MAX_ANSWER} bytes")
                 if time.monotonic() > until:
-                    raise Unavailable(f"{method}: no whole answer within {self._deadline:g} s")
+                    raise Unavailable(
+                        f"{method}: no whole answer within {self._deadline:g} s", is_answer=False
+                    )
                 parts.append(part)
             announced = response.headers.get("Content-Length", "")
             encoded = "Content-Encoding" in response.headers

@@ -22,6 +22,8 @@ from marketplaces.models import Connection, Submission
 
 BLOCKS_AFTER = 3
 """Equal failures in a row after which a row waits for its data to change."""
+FIRST_APART, LONGEST_APART = timedelta(seconds=10), timedelta(minutes=15)
+"""How long an item the marketplace answers with an error rests after the first try alone, and at most."""
 SOON = timedelta(minutes=5)
 """After this the read-back looks at what has just changed."""
 
@@ -65,7 +67,13 @@ class Due:
     """True where that is so and the wanted value is one that has been refused or held."""
     stands: str
     """The newest value that may stand there: the one confirmed, or one sent since and never answered."""
+    is_apart: bool
+    """True where the marketplace answered it with an error while others went through: it goes alone."""
 
+
+# `failures` counts in two ways: up to BLOCKS_AFTER what was answered without a verdict, above it the tries of
+# an item alone that were answered with an error. The one count ends where the other begins.
+_IS_APART = f"s.failures > {BLOCKS_AFTER}"
 
 # Picked first and then looked at: a mass of rows that became due in the same moment costs no batch more.
 _TAKE = """
@@ -78,8 +86,9 @@ SELECT s.listing_id, s.wanted_version,
        s.sent_version > greatest(s.confirmed_version, s.refused_version)
        OR s.drift = 'outside' AND s.seen_value <> s.confirmed_value
        OR s.doubted_version > s.confirmed_version,
-       s.confirmed_value, s.failures, l.variation_id, v.sku, l.intent, l.mode, l.state, l.remote_id,
-       l.catalogue_id, l.load_id, {quantity}, coalesce(v.price, p.price),
+       s.confirmed_value, CASE WHEN {is_apart} THEN 0 ELSE s.failures END,
+       l.variation_id, v.sku, l.intent, l.mode, l.state, l.remote_id, l.catalogue_id, l.load_id,
+       {quantity}, coalesce(v.price, p.price),
        coalesce(v.promotional_price, p.promotional_price), p.sku, p.category_codes,
        coalesce(nullif(s.agreed_value, ''), s.confirmed_value), s.confirmed_version, s.cause,
        s.sent_at IS NOT NULL,
@@ -87,7 +96,8 @@ SELECT s.listing_id, s.wanted_version,
        s.why = 'content' AND s.why_version = s.wanted_version
        AND s.refused_version > s.confirmed_version AND s.refused_version = s.wanted_version - 1,
        CASE WHEN s.sent_version > greatest(s.confirmed_version, s.refused_version)
-                 AND s.confirmed_value <> '' THEN s.sent_value ELSE s.confirmed_value END
+                 AND s.confirmed_value <> '' THEN s.sent_value ELSE s.confirmed_value END,
+       {is_apart}
 FROM s
 JOIN marketplaces_listing l ON l.id = s.listing_id
 JOIN catalog_variation v ON v.id = l.variation_id
@@ -95,10 +105,10 @@ JOIN catalog_product p ON p.id = v.product_id {offer}
 ORDER BY s.due_at, s.listing_id
 """
 _OFFER = "JOIN marketplaces_offer q ON q.connection_id = l.connection_id AND q.variation_id = l.variation_id"
-_OFFERED = {"quantity": "q.published", "offer": _OFFER}
+_OFFERED = {"quantity": "q.published", "offer": _OFFER, "is_apart": _IS_APART}
 _TAKE_ZEROS = _TAKE.format(which="to_zero", **_OFFERED)
 _TAKE_OTHERS = _TAKE.format(which="NOT to_zero", **_OFFERED)
-_TAKE_PRICES = _TAKE.format(which="NOT to_zero", quantity="0", offer="")
+_TAKE_PRICES = _TAKE.format(which="NOT to_zero", quantity="0", offer="", is_apart=_IS_APART)
 _TAKES = {
     Facet.STOCK: (_TAKE_ZEROS, _TAKE_OTHERS),
     Facet.PRICE: (_TAKE_PRICES,),
@@ -263,9 +273,19 @@ WITH {_ROWS} UPDATE marketplaces_sync s SET submission_id = %(submission)s FROM 
 """
 
 _POSTPONED = f"""
-WITH {_ROWS} UPDATE marketplaces_sync s SET failures = s.failures + 1, submission_id = NULL,
+WITH {_ROWS} UPDATE marketplaces_sync s
+SET failures = CASE WHEN {_IS_APART} THEN 1 ELSE least(s.failures + 1, {BLOCKS_AFTER}) END,
+    submission_id = NULL,
     due_at = CASE WHEN s.frozen_at IS NULL THEN clock_timestamp() + make_interval(secs => %(pause)s) END
 FROM d WHERE {_THESE} RETURNING s.listing_id, s.failures
+"""
+
+# A newer value is due at once, and like any other.
+_APART = f"""
+WITH {_ROWS} UPDATE marketplaces_sync s SET failures = least(greatest(s.failures, {BLOCKS_AFTER}) + 1, 30000),
+    due_at = CASE WHEN s.frozen_at IS NULL THEN clock_timestamp()
+        + least(%(longest)s, %(first)s * 2 ^ least(greatest(s.failures - {BLOCKS_AFTER}, 0), 12)) END
+FROM d WHERE {_THESE} AND s.wanted_version = d.version RETURNING s.listing_id, s.failures - {BLOCKS_AFTER}
 """
 
 # Before it was marked, nothing of the row was on its way: what had been settled was what had been sent.
@@ -375,6 +395,15 @@ def postpone(facet: Facet, rows: Sequence[Row], pause: timedelta) -> set[int]:
     """Try these rows again later; returns the listings that failed too often and must be given up."""
     told = _write(_POSTPONED, facet, rows, pause=pause.total_seconds())
     return {listing_id for listing_id, failures in told if failures >= BLOCKS_AFTER}
+
+
+def set_apart(facet: Facet, row: Row) -> int:
+    """Try this row alone, and later, the later the oftener it failed; returns how often it has.
+
+    0 where something newer is wanted by now.
+    """
+    told = _write(_APART, facet, [row], first=FIRST_APART, longest=LONGEST_APART)
+    return told[0][1] if told else 0
 
 
 def wait(facet: Facet, rows: Sequence[Row], pause: timedelta) -> None:

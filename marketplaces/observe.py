@@ -9,7 +9,7 @@ with its cause, and is healed where the seller lets us.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,8 +19,16 @@ from django.utils import timezone
 
 from hub.transactions import begin_again
 from marketplaces import content, halving, ledger, passages, states
-from marketplaces.batches import batches
-from marketplaces.contract import Facet, IssueKind, ListingReader, ListingState, ListingView, OrderSource
+from marketplaces.contract import (
+    Facet,
+    IssueKind,
+    ListingReader,
+    ListingState,
+    ListingView,
+    OrderSource,
+    Unavailable,
+    UnexpectedAnswer,
+)
 from marketplaces.contract import Issue as Said
 from marketplaces.desired import wanted
 from marketplaces.engine import Turn
@@ -48,13 +56,45 @@ UNREAD_ORDERS: list[Callable[[int], datetime | None]] = []
 
 
 def run_observe(turn: Turn) -> timedelta:
-    """Watch what is being catalogued, then look at the listings whose turn it is."""
+    """Watch what is being catalogued, then look at the listings whose turn it is.
+
+    After a run that failed it is the other way round: what broke the one must not keep the other waiting.
+    """
     adapter = turn.adapter
     if not isinstance(adapter, ListingReader):
         return timedelta(hours=1)
-    watched = _watch(turn, adapter)
-    pause = _look(turn, adapter)
+    if turn.easing.is_on:
+        pause = _look(turn, adapter)
+        watched = _watch(turn, adapter)
+    else:
+        watched = _watch(turn, adapter)
+        pause = _look(turn, adapter)
     return min(pause, WATCH) if watched else pause
+
+
+def _ask(
+    turn: Turn, adapter: ListingReader, skus: Iterable[str]
+) -> Iterator[tuple[Sequence[str], datetime, list[ListingView]]]:
+    """Ask about listings, call by call; yields whom about, when, and what was told.
+
+    Nothing is told of one the marketplace answers with an error while others go through.
+    """
+    size = turn.connection.marketplace.description.batch.read
+    left = list(skus)
+    while left and turn.has_time():
+        some = turn.easing.choose(left, size, lambda _sku: False)
+        asked_at = timezone.now()
+        views: list[ListingView] = []
+        try:
+            views = list(halving.read(turn, adapter, some))
+        except (Unavailable, UnexpectedAnswer) as error:
+            turn.easing.narrow(len(some), error)
+            if len(some) > 1:
+                continue
+        else:
+            turn.easing.go_on()
+        left = [sku for sku in left if sku not in some]
+        yield some, asked_at, views
 
 
 def _watch(turn: Turn, adapter: ListingReader) -> bool:
@@ -66,15 +106,12 @@ def _watch(turn: Turn, adapter: ListingReader) -> bool:
         .order_by("state_at", "id")
     )
     size = turn.connection.marketplace.description.batch.read
-    for some in batches(list(waiting[: size * STEPS * 10]), size):
-        if not turn.has_time():
-            break
-        by_sku = {listing.variation.sku: listing for listing in some}
+    by_sku = {listing.variation.sku: listing for listing in waiting[: size * STEPS * 10]}
+    for _some, asked_at, views in _ask(turn, adapter, by_sku):
         moves: list[Move] = []
         refused: list[Refusal] = []
         fates: dict[str, list[int]] = {}
-        asked_at = timezone.now()
-        for view in halving.read(turn, adapter, list(by_sku)):
+        for view in views:
             listing = by_sku.get(view.sku)
             if listing is None:
                 continue
@@ -123,12 +160,9 @@ def _look(turn: Turn, adapter: ListingReader) -> timedelta:
     size = turn.connection.marketplace.description.batch.read
     due = waiting.filter(look_at__lte=began).order_by("look_at", "listing_id")
     taken = list(due.values_list("listing_id", "listing__variation__sku")[: size * STEPS])
-    for some in batches(taken, size):
-        if not turn.has_time():
-            break
-        asked_at = timezone.now()
-        ids = {sku: pk for pk, sku in some}
-        views = list(halving.read(turn, adapter, list(ids)))
+    listing_of = {sku: pk for pk, sku in taken}
+    for some, asked_at, views in _ask(turn, adapter, listing_of):
+        ids = {sku: listing_of[sku] for sku in some}
         note_seen(turn.connection, ids, views, asked_at, listens=listens)
         _note_fate(turn, ids, views, asked_at)
     now = timezone.now()

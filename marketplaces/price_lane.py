@@ -43,7 +43,7 @@ def run_price(turn: Turn) -> timedelta:
     connection = turn.connection
     size = connection.marketplace.description.batch.price
     while turn.has_time():
-        taken = price_rules.take_due(connection.pk, size * turn.calls_together())
+        taken = price_rules.take_due(connection.pk, turn.reach(size))
         if taken is None:
             return RULES_BEING_SAVED
         rules, dues = taken
@@ -59,8 +59,11 @@ def run_price(turn: Turn) -> timedelta:
         held.keep_back(connection.seller_id, connection.pk, batch.kept)
         held.overtake(batch.overtaken)
         uncertain = {due.sku for due in dues if due.is_uncertain}
-        these = publish.Round(batch.items, batch.rows, uncertain, size, batch.steps)
+        apart = {due.sku for due in dues if due.is_apart}
+        these = publish.Round(batch.items, batch.rows, uncertain, apart, size, batch.steps)
         publish.send(turn, Facet.PRICE, these, adapter.publish_prices)
+        if turn.easing.was_in_vain:
+            return publish.IN_VAIN
     return timedelta(0)
 
 

@@ -16,11 +16,14 @@ from marketplaces.contract import (
     Facet,
     Issue,
     IssueKind,
+    MarketplaceError,
     Outcome,
     PriceItem,
     Receipt,
     StockItem,
     StockPublisher,
+    Unavailable,
+    UnexpectedAnswer,
     Verdict,
 )
 from marketplaces.engine import TOO_OLD, Turn
@@ -28,6 +31,8 @@ from marketplaces.models import Issue as StoredIssue
 
 Item = TypeVar("Item", PriceItem, StockItem)
 NO_ANSWER_PAUSE = timedelta(seconds=10)
+IN_VAIN = timedelta(seconds=1)
+"""How long a lane rests that had nothing to try but an item known to fail."""
 
 
 def run_stock(turn: Turn) -> timedelta:
@@ -37,7 +42,7 @@ def run_stock(turn: Turn) -> timedelta:
         return timedelta(hours=1)
     size = turn.connection.marketplace.description.batch.stock
     while turn.has_time():
-        taken = ledger.take_due(turn.connection.pk, Facet.STOCK, size * turn.calls_together())
+        taken = ledger.take_due(turn.connection.pk, Facet.STOCK, turn.reach(size))
         if not taken:
             break
         turn.record.causes = {due.sku: due.cause for due in taken}
@@ -57,7 +62,10 @@ def run_stock(turn: Turn) -> timedelta:
                 items[due.sku], rows[due.sku] = StockItem(due.sku, due.remote_id, quantity), row
         skip(Facet.STOCK, unchanged, but={due.listing_id for due in taken if due.is_refused})
         uncertain = {due.sku for due in taken if due.is_uncertain}
-        send(turn, Facet.STOCK, Round(items, rows, uncertain, size, steps), adapter.publish_stock)
+        apart = {due.sku for due in taken if due.is_apart}
+        send(turn, Facet.STOCK, Round(items, rows, uncertain, apart, size, steps), adapter.publish_stock)
+        if turn.easing.was_in_vain:
+            return IN_VAIN
     return timedelta(0)
 
 
@@ -80,6 +88,8 @@ class Round(Generic[Item]):
     rows: Mapping[str, ledger.Row]
     uncertain: Collection[str]
     """Of these an earlier send may be in force already."""
+    apart: Collection[str]
+    """These fail by themselves (`Due.is_apart`): one of them goes out, alone and after all others."""
     size: int
     """How many items the marketplace takes in one call."""
     steps: Sequence[int] = ()
@@ -91,28 +101,83 @@ def send(turn: Turn, facet: Facet, these: Round[Item], publish: Callable[[Sequen
 
     An error, others who need the worker, or a marketplace that has become slow end the round early: what was
     answered by then is written down, the call that failed stays uncertain, and what no call was made for is
-    due as if it had not been taken.
+    due as if it had not been taken. What fails by itself is tried again later, alone.
     The stamp of sending is the moment it was written down for the whole round, never later than its call.
     """
-    if not these.items:
+    calls = _calls(turn, these)
+    if not calls:
         return
     until = time.monotonic() + TOO_OLD
-    ledger.mark_sent(facet, list(these.rows.values()))
-    ledger.mark_steps(facet, these.steps)
+    rows = {item.sku: these.rows[item.sku] for some in calls for item in some}
+    ids = {row[0] for row in rows.values()}
+    ledger.mark_sent(facet, list(rows.values()))
+    ledger.mark_steps(facet, [one for one in these.steps if one in ids])
     told: list[tuple[Sequence[Item], Receipt]] = []
-
-    def hear(some: Sequence[Item], receipt: Receipt) -> None:
-        told.append((some, receipt))
-
-    calls = deque(batches(list(these.items.values()), these.size))
+    failed: Failed | None = None
     try:
-        halving.send(turn, calls.popleft(), publish, hear)
-        while calls and time.monotonic() < until and turn.has_time():
-            halving.send(turn, calls.popleft(), publish, hear)
+        failed = _call(turn, these, calls.popleft(), publish, told)
+        while calls and failed is None and time.monotonic() < until and turn.has_time():
+            failed = _call(turn, these, calls.popleft(), publish, told)
     finally:
         left = [item.sku for some in calls for item in some if item.sku not in these.uncertain]
         ledger.take_back(facet, [these.rows[sku] for sku in left])
         _settle_round(turn, facet, these.rows, told)
+    if failed is not None and len(failed.skus) == 1:
+        _set_apart(turn, facet, these.rows[failed.skus[0]], failed.error)
+
+
+def _calls(turn: Turn, these: Round[Item]) -> deque[Sequence[Item]]:
+    """Return what goes out now, call by call: what fails by itself last, one of it, and alone."""
+    alone = [item for sku, item in these.items.items() if sku in these.apart][:1]
+    others = [item for sku, item in these.items.items() if sku not in these.apart]
+    if turn.easing.is_on:
+        chosen = turn.easing.choose(others, these.size, lambda item: item.sku not in these.uncertain)
+        calls = deque([chosen] if chosen else [])
+    else:
+        calls = deque(batches(others, these.size))
+    return calls + deque([alone] if alone else [])
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A call that failed although the marketplace works: about one of these items, it seems."""
+
+    skus: Sequence[str]
+    error: MarketplaceError
+
+
+def _call(
+    turn: Turn,
+    these: Round[Item],
+    some: Sequence[Item],
+    publish: Callable[[Sequence[Item]], Receipt],
+    told: list[tuple[Sequence[Item], Receipt]],
+) -> Failed | None:
+    """Make one call and hear its answers; an error passes through unless an item seems to be at fault."""
+    answered: set[str] = set()
+
+    def hear(items: Sequence[Item], receipt: Receipt) -> None:
+        answered.update(item.sku for item in items)
+        told.append((items, receipt))
+
+    try:
+        halving.send(turn, some, publish, hear)
+    except (Unavailable, UnexpectedAnswer) as error:
+        skus = [item.sku for item in some if item.sku not in answered]
+        turn.easing.narrow(len(skus), error, is_apart=some[0].sku in these.apart)
+        return Failed(skus, error)
+    turn.easing.go_on()
+    return None
+
+
+@begin_again
+def _set_apart(turn: Turn, facet: Facet, row: ledger.Row, error: MarketplaceError) -> None:
+    """Try it again later, by itself; after some tries people are told. It stays due all the while."""
+    if ledger.set_apart(facet, row) == ledger.BLOCKS_AFTER:
+        words = (Issue(IssueKind.ERROR_THERE, message=str(error)[:500]),)
+        connection, origin = turn.connection, StoredIssue.Origin.MARKETPLACE
+        refusal = states.Refusal(row[0], None, row[1], words)
+        states.open_issues(connection.seller_id, connection.pk, facet, origin, [refusal])
 
 
 def _settle_round(

@@ -137,7 +137,8 @@ class Sync(models.Model):
     )
     """Set while the marketplace decides; nothing more is sent until it has."""
     failures = models.PositiveSmallIntegerField(default=0)
-    """Equal failures in a row at this version; three block the row until its data change."""
+    """Equal failures in a row at this version; three without a verdict block the row until its data change,
+    more than three are tries alone (`ledger.set_apart`) after the first three that were not made."""
     superseded = models.PositiveIntegerField(default=0)
     """Values that were replaced before they were sent."""
     sent_value = models.TextField(blank=True)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hub.texts import storable
 from marketplaces import contract
 from marketplaces.models import Exchange, Lane
 
@@ -35,8 +36,8 @@ class Record:
             status=one.status,
             started_at=one.started_at,
             milliseconds=int(one.seconds * 1000),
-            request_body=one.request_body,
-            response_body=one.response_body,
+            request_body=storable(one.request_body),
+            response_body=storable(one.response_body),
             error=one.error,
             skus=list(self.skus),
             causes=self._causes_of(self.skus),

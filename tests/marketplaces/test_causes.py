@@ -223,7 +223,7 @@ def test_a_conversation_cannot_bring_a_nul_into_the_record(shop: Shop) -> None:
     record = Record(lane)
     record.hear(contract.Exchange("GET", "http://x/", 200, timezone.now(), 0.1, "a\x00b", "c\x00d"))
     record.save()
-    assert Exchange.objects.filter(request_body="ab", response_body="cd").exists()
+    assert Exchange.objects.filter(request_body="a\ufffdb", response_body="c\ufffdd").exists()
 
 
 def test_the_index_finds_conversations_by_sku_and_by_call(shop: Shop) -> None:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 TAKING = "due_at <= now() AND submission_id IS NULL"
 MARKING = "SET sent_version = d.version"
 READING = "SELECT l.id, q.published"
-READING_PRICES = 'NOT ("marketplaces_sync"."confirmed_value"'
+READING_PRICES = 'NOT ("marketplaces_sync"."facet" = '
 GOING_LIVE = "look_at = CASE WHEN facet = 'stock'"
 
 

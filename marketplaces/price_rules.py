@@ -2,7 +2,8 @@
 
 A save and a worker that takes due prices exclude one another (an advisory lock per connection): a price
 is either taken under the old rules before the save looks, and then marked where the new ones differ, or
-after it, and then computed by the new ones. So no price can stay behind.
+after it, and then computed by the new ones. Whoever moves a product to another category shares the lock until
+the commit (migration 0018): a save sees the new category, or the price is marked. So none can stay behind.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ def no_price(said: Price) -> Issue:
 
 
 def _key(connection_id: int) -> str:
+    """Name the lock; the catalogue's trigger knows it by the same words."""
     return f"price rules of connection {connection_id}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 from unittest import mock
@@ -21,6 +22,7 @@ from marketplaces.pricing import Ending, Offer, Rule, Rules
 from marketplaces.simulators.sandbox import SandboxSimulator
 from tests import engine, make
 from tests.marketplaces.shop import Shop, change_product, open_shop
+from tests.marketplaces.test_meanwhile import meanwhile
 from tests.simulators.lab import gtin
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -143,6 +145,44 @@ def test_moving_between_categories_sends_nothing_where_no_rule_looks_at_them(sho
     change_product(variation, category_codes=["OUTRA"])
 
     assert shop.sync("PAN-1", "price").wanted_version == version
+
+
+def test_a_product_that_moves_while_rules_by_category_are_saved_gets_its_price(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", price="100.00")
+    make.make_category(shop.seller, "OFERTAS")
+    shop.connect()
+
+    def move() -> None:
+        change_product(variation, category_codes=["OFERTAS", "PANELAS"])
+
+    with meanwhile('INSERT INTO "marketplaces_pricerules"', move, before=True):
+        shop.save_rules(Rules(categories={"OFERTAS": rule("20")}))
+    shop.settle()
+
+    assert shown(shop, "PAN-1")[0] == "120.00"
+
+
+def test_rules_saved_while_a_product_is_moving_wait_for_its_new_category(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", price="100.00")
+    make.make_category(shop.seller, "OFERTAS")
+    shop.connect()
+
+    def save() -> None:
+        try:
+            shop.save_rules(Rules(categories={"OFERTAS": rule("20")}))
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            change_product(variation, category_codes=["OFERTAS", "PANELAS"])
+            saved = pool.submit(save)
+            with pytest.raises(TimeoutError):
+                saved.result(timeout=0.3)
+        saved.result(timeout=10)
+    shop.settle()
+
+    assert shown(shop, "PAN-1")[0] == "120.00"
 
 
 def test_a_rule_that_leaves_nothing_of_a_price_is_told_in_the_preview_and_not_saved(shop: Shop) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -27,7 +28,12 @@ class LastOwner(Refusal):
     """A seller always has an owner who is able to sign in."""
 
     def __init__(self) -> None:
-        super().__init__(_("A seller needs at least one active owner. Make somebody else an owner first."))
+        super().__init__(
+            _(
+                "A seller needs at least one active owner who has a password. Make somebody else an owner "
+                "first, or wait until they have set theirs."
+            )
+        )
 
 
 class AlreadyMember(Refusal):
@@ -126,7 +132,9 @@ def _keep_an_owner(membership: Membership, *, still_owner: bool) -> None:
     others = Membership.objects.filter(
         seller_id=membership.seller_id, role=Membership.Role.OWNER, user__is_active=True
     ).exclude(pk=membership.pk)
-    if not still_owner and not others.exists():
+    # Whoever never set a password cannot sign in, and only an owner makes the link to their first one.
+    able = others.exclude(user__password="").exclude(user__password__startswith=UNUSABLE_PASSWORD_PREFIX)
+    if not still_owner and not able.exists():
         raise LastOwner
 
 

@@ -139,9 +139,15 @@ def test_the_last_owner_can_neither_leave_nor_step_down(ana: Client, owner: User
     ana.post(reverse("portal:account_member_remove", args=[me.pk]))
     ana.post(reverse("portal:account_member_role", args=[me.pk]), {"role": "viewer"})
     assert membership(owner).role == "owner"
-    make.make_member(shop, email="second@example.com")
+    make.make_member(shop, email="second@example.com", password="correct horse battery")
     ana.post(reverse("portal:account_member_role", args=[me.pk]), {"role": "viewer"})
     assert membership(owner).role == "viewer"
+
+
+def test_an_owner_who_never_set_a_password_does_not_stand_in(ana: Client, owner: User, shop: Seller) -> None:
+    ana.post(MEMBERS, {"email": "new@example.com", "role": "owner"})
+    ana.post(reverse("portal:account_member_role", args=[membership(owner).pk]), {"role": "viewer"})
+    assert membership(owner).role == "owner"
 
 
 def test_roles_are_changed_and_people_removed(ana: Client, oscar: Client, shop: Seller) -> None:

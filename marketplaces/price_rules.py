@@ -76,7 +76,7 @@ def take_due(connection_id: int, limit: int) -> tuple[Rules, list[ledger.Due]] |
 
 
 class Line(NamedTuple):
-    """One SKU, before and after."""
+    """One SKU, before and after: what the rules make of it, and what is there today."""
 
     listing_id: int | None
     sku: str
@@ -91,16 +91,28 @@ class Line(NamedTuple):
     cost: Decimal | None
     agreed: Price | None
     """What the marketplace has, as last wanted and confirmed."""
+    there: Price | None
+    """What it confirmed last, a step on the way down included."""
+
+    @property
+    def today(self) -> Price:
+        """What shoppers pay: the price there where the listing follows, else what the rules in force make."""
+        return self.there if self.follows and self.there else self.before
+
+    @property
+    def moves(self) -> bool:
+        """True where a save makes another price than the one today; one it does not touch stays."""
+        return self.before != self.after and self.today != self.after
 
     @property
     def percent(self) -> Decimal:
         """By how much the paid price changes."""
-        return pricing.change(self.before.price, self.after.price)
+        return pricing.change(self.today.price, self.after.price)
 
     @property
     def amount(self) -> Decimal:
         """The same in BRL."""
-        return self.after.price - self.before.price
+        return self.after.price - self.today.price
 
     @property
     def loses_its_price(self) -> bool:
@@ -119,7 +131,7 @@ coalesce(v.promotional_price, p.promotional_price), p.cost
 """
 _LISTED = f"""
 SELECT l.id, s.follows, l.state = 'error', coalesce(nullif(s.agreed_value, ''), s.confirmed_value),
-       {_COLUMNS}
+       s.confirmed_value, {_COLUMNS}
 FROM marketplaces_listing l
 JOIN marketplaces_sync s ON s.listing_id = l.id AND s.facet = 'price'
 JOIN catalog_variation v ON v.id = l.variation_id
@@ -127,7 +139,7 @@ JOIN catalog_product p ON p.id = v.product_id
 WHERE l.connection_id = %s AND l.state <> 'disconnected'
 """  # noqa: S608 - our own columns
 _UNLISTED = f"""
-SELECT NULL, false, false, '', {_COLUMNS}
+SELECT NULL, false, false, '', '', {_COLUMNS}
 FROM catalog_variation v JOIN catalog_product p ON p.id = v.product_id
 WHERE v.seller_id = %s ORDER BY v.id LIMIT {UNLISTED}
 """  # noqa: S608 - our own columns
@@ -139,7 +151,8 @@ def _lines(connection: Connection, before: Rules, after: Rules, *, listed: bool)
     with transaction.atomic(), database.chunked_cursor() as cursor:
         cursor.execute(statement, [owner])
         while rows := cursor.fetchmany(CHUNK):
-            for listing, follows, refused, agreed, sku, product_sku, codes, full, promotional, cost in rows:
+            for listing, follows, refused, agreed, there, sku, product_sku, codes, *figures, cost in rows:
+                full, promotional = figures
                 said = pricing.sale_price(full, promotional)
                 yield Line(
                     listing,
@@ -151,6 +164,7 @@ def _lines(connection: Connection, before: Rules, after: Rules, *, listed: bool)
                     after.price_of(sku, product_sku, codes, said),
                     cost,
                     Price.read(agreed),
+                    Price.read(there),
                 )
 
 
@@ -166,7 +180,7 @@ class Preview:
     changed: int = 0
     """Another price than today, crossed-out one included."""
     now: int = 0
-    """Of these, on sale: they are sent as soon as the rules are saved."""
+    """Of these, on sale and not held: they are sent as soon as the rules are saved."""
     rises: int = 0
     drops: int = 0
     held: int = 0
@@ -206,7 +220,7 @@ def preview(connection: Connection, rules: Rules, *, is_rollback: bool = False) 
     most: list[tuple[Decimal, int, Line]] = []
     for line in _lines(connection, before, rules, listed=listed):
         _count(found, line, rules)
-        if line.before != line.after and line.after.price:
+        if line.moves and line.after.price:
             entry = (abs(line.percent), found.total, line)
             if len(most) < SAMPLE:
                 heapq.heappush(most, entry)
@@ -233,13 +247,14 @@ def _count(found: Preview, line: Line, rules: Rules) -> None:
         return
     if line.cost is not None:
         found.below_cost += line.after.price < line.cost
-        found.below_cost_before += line.before.price < line.cost
-    if line.before == line.after:
+        found.below_cost_before += line.today.price < line.cost
+    if not line.moves:
         return
     found.changed += 1
     if line.follows:
-        found.now += 1
-        found.held += rules.holds(line.agreed, line.after)
+        waits = rules.holds(line.agreed, line.after)
+        found.held += waits
+        found.now += not waits
     if line.amount > 0:
         found.rises += 1
         if found.largest_rise is None or line.percent > found.largest_rise.percent:

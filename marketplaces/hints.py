@@ -278,7 +278,7 @@ def hint(kind: str, field: str, params: Mapping[str, Any]) -> Hint:
     """Return the words for one cause, in the reader's language."""
     known = IssueKind(kind) if kind in set(IssueKind) else IssueKind.OTHER
     title, fix, fixer = _texts(known, params)
-    name = field_name(field, params)
+    name = field_name(field, params) or gettext("a field")
     shown = {key: value_of(known, params) if key == "value" else _shown(params[key]) for key in params}
     capital = gettext(title) % {"field": name[:1].upper() + name[1:]}
     try:

@@ -75,6 +75,12 @@ PROBLEMS: Mapping[str, Any] = {
     "SealBroken": _("The stored credentials cannot be opened. Enter them again."),
 }
 
+TROUBLES: Mapping[str, Any] = {
+    "Unavailable": _("no answer"),
+    "UnexpectedAnswer": _("answers we do not understand"),
+}
+"""What the calls of an incident met, in staff's words."""
+
 ENDINGS: Mapping[str, Any] = {
     Ending.NONE: _("as it comes"),
     Ending.NINETY: _("up to ,90"),
@@ -224,7 +230,10 @@ def synced(facet: str, value: str) -> str:
         if facet == Facet.PRICE:
             price, _slash, list_price = value.partition("/")
             words = brl(Decimal(price))
-            return f"{brl(Decimal(list_price))} → {words}" if list_price not in ("", price) else words
+            if list_price in ("", price):
+                return words
+            told = {"list_price": brl(Decimal(list_price)), "price": words}
+            return gettext("From %(list_price)s for %(price)s") % told
         if facet == Facet.STOCK:
             return number_format(int(value), use_l10n=True, force_grouping=True)
     except (InvalidOperation, ValueError):

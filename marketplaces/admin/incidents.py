@@ -59,7 +59,7 @@ class IncidentStaffAdmin(ReadOnlyStaffAdmin):
     fields = (
         "marketplace",
         "opened_at",
-        "opened_by",
+        "show_opened_by",
         "is_by_hand",
         "show_problem",
         "canaries",
@@ -67,11 +67,11 @@ class IncidentStaffAdmin(ReadOnlyStaffAdmin):
         "relapses",
         "recovered_at",
         "closed_at",
-        "closed_by",
+        "show_closed_by",
         "show_duration",
         "muted_at",
     )
-    readonly_fields = ("show_problem", "show_duration")
+    readonly_fields = ("show_problem", "show_duration", "show_opened_by", "show_closed_by")
     ordering = ("-id",)
     sortable_by = ()
     actions = ("close", "mute", "unmute")
@@ -122,7 +122,7 @@ class IncidentStaffAdmin(ReadOnlyStaffAdmin):
         if incident.is_by_hand:
             return gettext("Paused by hand")
         return gettext("%(problem)s: %(failing)s of %(calling)s accounts, of %(sellers)s sellers") % {
-            "problem": incident.problem,
+            "problem": showing.TROUBLES.get(incident.problem, incident.problem),
             "failing": incident.connections,
             "calling": incident.calling,
             "sellers": incident.sellers,
@@ -136,8 +136,17 @@ class IncidentStaffAdmin(ReadOnlyStaffAdmin):
     @display(description=_("opened · closed by"))
     def show_by(self, incident: Incident) -> str:
         """Persons, or the hub itself."""
-        closed = str(incident.closed_by or "Hub") if incident.closed_at else "–"
-        return f"{incident.opened_by or 'Hub'} · {closed}"
+        return f"{self.show_opened_by(incident)} · {self.show_closed_by(incident)}"
+
+    @display(description=_("opened by"))
+    def show_opened_by(self, incident: Incident) -> str:
+        """A person, or the hub itself."""
+        return str(incident.opened_by or "Hub")
+
+    @display(description=_("closed by"))
+    def show_closed_by(self, incident: Incident) -> str:
+        """A person, or the hub itself; a dash while it is open."""
+        return str(incident.closed_by or "Hub") if incident.closed_at else "–"
 
     @display(description=_("sellers are told"), boolean=True)
     def show_muted(self, incident: Incident) -> bool:

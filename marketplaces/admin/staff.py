@@ -476,6 +476,12 @@ class IssueStaffAdmin(Repairing):
         self.message_user(request, said % {"count": count}, messages.SUCCESS)
 
 
+@display(description=_("seller"))
+def _seller_of(exchange: Exchange) -> str:
+    """Whose conversation it was."""
+    return str(exchange.seller)
+
+
 @admin.register(Exchange)
 class ExchangeStaffAdmin(ExchangeColumns, ReadOnlyStaffAdmin):
     """Every seller's conversations, secrets removed."""
@@ -483,7 +489,7 @@ class ExchangeStaffAdmin(ExchangeColumns, ReadOnlyStaffAdmin):
     list_display = (
         "show_request",
         "show_status",
-        "seller",
+        _seller_of,
         "connection",
         "show_lane",
         "milliseconds",

@@ -236,3 +236,7 @@ def test_a_precheck_says_what_the_marketplace_would_say(shop: Shop) -> None:
         for listing in Listing.objects.select_related("variation")
     }
     assert before == after == {"PAN-1": False, "PAN-2": True}
+
+
+def test_a_cause_without_a_field_is_told_in_a_whole_sentence() -> None:
+    assert hints.hint("out_of_range", "", {}).title.startswith(("A field", "Um campo"))

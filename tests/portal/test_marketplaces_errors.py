@@ -159,7 +159,7 @@ def test_prices_and_quantities_are_shown_for_people(otto: Client, stall: Shop) -
     page = otto.get(
         reverse("portal:marketplaces_listing_change", args=[stall.listing("PANELA-1").pk])
     ).content.decode()
-    assert "R$ 1.999,90 → R$ 1.899,90" in page
+    assert "De R$ 1.999,90 por R$ 1.899,90" in page
     assert "1.234" in page
 
 

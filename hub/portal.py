@@ -62,6 +62,8 @@ class MenuEntry:
     url_name: str
     needs: Right | None
     shown: Callable[[HttpRequest], bool] | None
+    query: str
+    """What the page is to show of its rows, such as \"state__exact=open\"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +144,13 @@ class SellerSite(UnfoldAdminSite):
         order: int = 50,
         needs: Right | None = None,
         shown: Callable[[HttpRequest], bool] | None = None,
+        query: str = "",
     ) -> None:
         """Add a line to the side menu; `url_name` is the site's own, such as "catalog_product_changelist".
 
-        `shown` leaves the line out for sellers it says nothing to.
+        `shown` leaves the line out for sellers it says nothing to; `query` chooses among the page's rows.
         """
-        self._entries.append(MenuEntry(group, order, title, icon, url_name, needs, shown))
+        self._entries.append(MenuEntry(group, order, title, icon, url_name, needs, shown, query))
 
     def banner(self, function: Callable[[Seller], Sequence[Banner]]) -> Callable[[Seller], Sequence[Banner]]:
         """Register what may have to be said on every page; it may cost one indexed query."""
@@ -231,7 +234,8 @@ class SellerSite(UnfoldAdminSite):
                 {
                     "title": entry.title,
                     "icon": entry.icon,
-                    "link": (link := reverse(f"{self.name}:{entry.url_name}")),
+                    "link": (link := reverse(f"{self.name}:{entry.url_name}"))
+                    + (entry.query and f"?{entry.query}"),
                     "active": request.path == link
                     or (entry.url_name != "index" and request.path.startswith(link)),
                     "has_permission": True,

@@ -29,7 +29,7 @@ DECISIONS = {"approve": held.approve, "reject": held.reject}
 
 
 class HeldPriceAdmin(SellerAdmin):
-    """Every price that was held; those that wait come first."""
+    """Every price that was held; the menu opens those that wait."""
 
     list_display = ("show_listing", "connection", "show_was", "show_price", "show_percent", "show_state")
     list_display_links = None
@@ -145,5 +145,6 @@ portal_site.menu(
     "price_check",
     "marketplaces_heldprice_changelist",
     order=25,
+    query="state__exact=open",
     shown=lambda request: HeldPrice.objects.filter(seller_id=tenancy.actor(request).seller.pk).exists(),
 )

@@ -349,7 +349,7 @@ def test_the_listings_page_tells_the_way_of_a_price_and_lets_decide(otto: Client
     shown = otto.get(address).content.decode()
     assert "regras v1" in shown
     assert "Aguardando aprovação" in shown
-    assert "R$ 100,00 → R$ 1,00" in shown
+    assert "Preço lá: R$ 100,00. Preço retido: R$ 1,00" in shown
 
     otto.post(reverse("portal:held_decide", args=[hold.pk, "reject"]))
     shown = otto.get(address).content.decode()
@@ -396,3 +396,19 @@ def test_the_api_tells_the_rules_price_and_that_it_is_held(stall: Shop, client: 
         state="rejected", decided_at=hold.created_at
     )
     assert price()["state"] == "rejected"
+
+
+def test_the_preview_compares_with_what_shoppers_pay_not_with_a_slip_that_is_held(
+    otto: Client, stall: Shop
+) -> None:
+    hold_one(stall)
+    seen = otto.post(page(stall, "price_rules_preview"), filled(percent="10", most_drop="30"))
+    found = seen.context["found"]
+    (line,) = found.sample
+    assert (line.today.price, line.after.price) == (Decimal("100.00"), Decimal("1.10"))
+    assert (found.changed, found.now, found.held) == (1, 0, 1)
+
+
+def test_the_menu_opens_the_prices_that_wait(otto: Client, stall: Shop) -> None:
+    hold_one(stall)
+    assert f"{HELD}?state__exact=open" in otto.get(reverse("portal:account_members")).content.decode()

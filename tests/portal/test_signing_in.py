@@ -168,3 +168,8 @@ def test_a_stranger_may_not_choose_a_seller(stranger: Client, shop: Seller) -> N
     assert shop.name not in stranger.get("/portal/").content.decode()
     for nonsense in ("", "x", "-1", "²", "9" * 40, "9" * 5000):
         assert stranger.post(reverse("portal:switch_seller"), {"seller": nonsense}).status_code == 302
+
+
+def test_staff_that_opens_the_door_itself_comes_to_the_staff_site(anonymous: Client, staff: Client) -> None:
+    door = anonymous.get("/admin/login/").content.decode()
+    assert '<input type="hidden" name="next" value="/admin/">' in door

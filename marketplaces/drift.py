@@ -38,18 +38,20 @@ def gone(seller_id: int, connections: Iterable[Connection]) -> QuerySet[Listing]
     )
 
 
-# A refused value goes out again under a new version, like any that is asked for again.
-_HEAL = """
+# A refused value goes out again under a new version, like any that is asked for again. One that waits for its
+# turn anyway was asked for by whatever asked for it before.
+_HEALS = "(s.drift = 'refused' OR s.drift = 'outside' AND s.confirmed_version = s.wanted_version)"
+_HEAL = f"""
 UPDATE marketplaces_sync s
 SET wanted_version = s.wanted_version + (s.drift = 'refused')::int, due_at = now(), failures = 0,
-    why = CASE WHEN s.drift IN ('outside', 'refused') THEN 'heal' ELSE s.why END,
-    why_version = CASE WHEN s.drift IN ('outside', 'refused')
+    why = CASE WHEN {_HEALS} THEN 'heal' ELSE s.why END,
+    why_version = CASE WHEN {_HEALS}
                   THEN s.wanted_version + (s.drift = 'refused')::int ELSE s.why_version END
 WHERE s.connection_id = %(connection)s AND s.drift = ANY(%(causes)s) AND s.drift <> '' AND s.follows
   AND s.submission_id IS NULL AND s.facet = ANY(%(facets)s)
   AND (%(ids)s::bigint[] IS NULL OR s.listing_id = ANY(%(ids)s))
 RETURNING s.listing_id
-"""
+"""  # noqa: S608 - constants
 
 _LOOK = """
 UPDATE marketplaces_sync SET look_at = least(look_at, now() + %s)
@@ -67,8 +69,9 @@ def heal(
 ) -> int:
     """Send what the marketplace should show, for some listings or all; returns how many values go out.
 
-    What is frozen stays, and what does not differ is not sent.
+    What is frozen stays, and what does not differ or is kept back by a switch of the account is not sent.
     """
+    facets = [one for one in facets if one not in connection.switched_off]
     values: dict[str, Any] = {
         "connection": connection.pk,
         "causes": [str(one) for one in causes if one in HEALED],
@@ -83,6 +86,17 @@ def heal(
     for facet in facets:
         engine.nudge(connection.pk, facet)
     return len(healed)
+
+
+def kept_back(
+    connection: Connection, cause: str, facets: Sequence[str], listing_ids: Sequence[int] | None
+) -> bool:
+    """Tell whether differences that sending would end stay because a switch of the account is off."""
+    off = [one for one in facets if one in connection.switched_off]
+    found = rows([connection], cause).filter(facet__in=off, follows=True)
+    if listing_ids is not None:
+        found = found.filter(listing_id__in=listing_ids)
+    return cause in HEALED and found.exists()
 
 
 _ENDED = f"""ended AS (

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection as database
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from hub.transactions import begin_again
@@ -177,15 +177,19 @@ _HEALS = "j.heals AND s.follows AND s.due_at IS NULL AND s.submission_id IS NULL
 _IS_HELD = """s.facet = 'price' AND EXISTS (
     SELECT FROM marketplaces_heldprice h WHERE h.listing_id = s.listing_id
     AND h.version = s.wanted_version AND h.state IN ('open', 'rejected'))"""
+_IS_OURS = """(d.value IN (s.sent_value, s.confirmed_value) OR EXISTS (
+    SELECT FROM marketplaces_passage p WHERE p.listing_id = s.listing_id AND p.facet = s.facet
+    AND p.value = d.value AND (p.sent_at IS NOT NULL OR p.outcome = 'unchanged')))"""
 # A look proves nothing about what was sent after it was asked for, so such rows are left alone, and so are
 # those settled while this statement ran (their passages have moved on). A newer value that came in a moment
-# ago is on its way and no difference yet. What shows the same wrong value after it was healed is not healed
-# again: the marketplace has a will of its own, and the seller decides. A quantity lower than ours may have
-# been sold until the orders of that time have been heard; where we hear of none, or where an order nobody can
-# read came in after the value was sent, a person decides.
+# ago is on its way and no difference yet, unless a switch keeps it here. What shows the same wrong value
+# after it was healed is not healed again: the marketplace has a will of its own, and the seller decides. A
+# quantity lower than ours may have been sold until the orders of that time have been heard; where we hear of
+# none, or where an order nobody can read came in after the value was sent, a person decides.
 _SEEN = f"""
 WITH d AS (
-    SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS d(listing_id bigint, facet text, value text)
+    SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb)
+        AS d(listing_id bigint, facet text, value text, version int, wanted text)
 ), compared AS (
     SELECT s.listing_id, s.facet, d.value, s.passages, s.drift AS before,
         s.facet <> 'content' AND s.submission_id IS NULL AND s.confirmed_version = s.wanted_version
@@ -197,20 +201,23 @@ WITH d AS (
         coalesce(s.sent_at <= %(unread)s::timestamptz, %(unread)s::timestamptz IS NOT NULL) AS is_guess,
         s.why = 'heal' AND s.why_version = s.wanted_version AND s.seen_value = d.value AS was_healed,
         CASE WHEN s.frozen_at IS NOT NULL THEN 'frozen'
+             WHEN d.version = s.wanted_version AND d.wanted = d.value THEN ''
              WHEN s.refused_version = s.wanted_version AND s.refused_version > s.confirmed_version
                   AND s.facet <> 'content' THEN CASE WHEN {_IS_HELD} THEN 'held' ELSE 'refused' END
              WHEN s.facet = 'content' OR s.confirmed_version = s.wanted_version
-                  OR s.received_at > %(at)s - %(grace)s THEN ''
+                  OR s.received_at > %(at)s - %(grace)s AND s.facet <> ALL(%(off)s) THEN ''
              WHEN s.sent_at IS NULL THEN 'never_sent'
-             ELSE 'superseded' END AS otherwise
+             WHEN {_IS_OURS} THEN 'superseded'
+             ELSE 'outside' END AS otherwise
     FROM d JOIN marketplaces_sync s ON s.listing_id = d.listing_id AND s.facet = d.facet
     WHERE (s.confirmed_at IS NULL OR s.confirmed_at < %(at)s) AND (s.sent_at IS NULL OR s.sent_at < %(at)s)
 ), judged AS (
     SELECT c.*, c.is_new AND c.is_fewer AS may_be_a_sale,
         %(heal)s AND c.otherwise = '' AND c.differs AND NOT c.was_healed
             AND NOT (c.is_fewer AND (c.is_new OR c.is_guess OR NOT %(listens)s)) AS heals,
-        CASE WHEN c.otherwise <> '' THEN c.otherwise
-             WHEN c.differs AND NOT (c.is_new AND c.is_fewer) THEN 'outside' ELSE '' END AS drift
+        CASE WHEN c.otherwise NOT IN ('', 'outside') THEN c.otherwise
+             WHEN (c.differs OR c.otherwise = 'outside') AND NOT (c.is_new AND c.is_fewer) THEN 'outside'
+             ELSE '' END AS drift
     FROM compared c
 ), arrived AS (
     UPDATE marketplaces_passage p SET seen_at = %(at)s FROM judged j
@@ -226,7 +233,8 @@ WITH d AS (
         why_version = CASE WHEN {_HEALS} THEN s.wanted_version ELSE s.why_version END
     FROM judged j WHERE s.listing_id = j.listing_id AND s.facet = j.facet AND s.passages = j.passages
     RETURNING s.listing_id, s.facet, s.passages, s.wanted_version AS version, j.value, j.before, s.drift,
-        j.differs AND (j.may_be_a_sale OR s.due_at IS NOT NULL) AS look_again
+        j.differs AND (j.may_be_a_sale OR s.due_at IS NOT NULL)
+            OR j.otherwise = 'outside' AND j.may_be_a_sale AS look_again
 ), ended AS (
     SELECT listing_id, facet, passages, version, value, {passages.UNSTAMPED} FROM seen
     WHERE drift = 'outside' AND before <> 'outside'
@@ -259,6 +267,7 @@ def note_seen(
     False where no orders come in from there.
     """
     rows: list[dict[str, object]] = []
+    waiting = _waiting(connection, ids.values())
     for view in views:
         listing_id = ids.get(view.sku)
         if listing_id is None or view.state is not ListingState.LIVE:
@@ -269,12 +278,14 @@ def note_seen(
         if view.price is not None:
             shown = f"{view.price:.2f}/{view.list_price or view.price:.2f}"
             rows.append({"listing_id": listing_id, "facet": "price", "value": shown})
+    rows = [row | waiting.get((row["listing_id"], row["facet"]), {}) for row in rows]
     rows.sort(key=lambda row: (str(row["listing_id"]), str(row["facet"])))
     seen: dict[str, Any] = {
         "rows": json.dumps(rows),
         "at": asked_at,
         "grace": SECOND_LOOK,
         "heal": connection.auto_heal,
+        "off": connection.switched_off,
         "listens": listens,
         "heard": Lane.objects.get(connection=connection, kind=Lane.Kind.ORDERS).caught_up_at,
     }
@@ -284,33 +295,34 @@ def note_seen(
     with database.cursor() as cursor:
         cursor.execute(_SEEN, seen)
         again = [listing_id for (listing_id,) in cursor.fetchall()]
-        _clear_what_agrees(connection, ids.values(), asked_at)
         looks: dict[str, Any] = {"at": asked_at, "again": again, "ids": sorted(ids.values())}
         looks |= {"turn": connection.readback_period * MARGIN, "soon": ledger.SOON, "second": SECOND_LOOK}
         cursor.execute(_NEXT_LOOK, looks)
 
 
-def _clear_what_agrees(connection: Connection, listing_ids: Iterable[int], asked_at: datetime) -> None:
-    """What waits to be sent, but is shown there already, is no difference.
+def _waiting(
+    connection: Connection, listing_ids: Iterable[int]
+) -> dict[tuple[object, object], dict[str, Any]]:
+    """Return what is wanted, at which version, of what the marketplace has not taken, by listing and facet.
 
-    The first publication carried it, say, and the account's switch has been off ever since. What should be
-    there is only computed for the few rows that wait.
+    Shown there already, it is no difference: the first publication carried it, say, and the account's switch
+    has been off ever since. It is only computed for the few rows that wait.
     """
-    waiting = Sync.objects.filter(
-        listing_id__in=list(listing_ids),
-        drift__in=(Sync.Drift.NEVER_SENT, Sync.Drift.SUPERSEDED),
-        seen_at=asked_at,
-    ).select_related("listing__variation__product")
-    rows = list(waiting)
+    rows = list(
+        Sync.objects.filter(
+            listing_id__in=list(listing_ids),
+            facet__in=(Facet.PRICE, Facet.STOCK),
+            wanted_version__gt=F("confirmed_version"),
+        ).select_related("listing__variation__product")
+    )
     due = wanted(connection.seller_id, [(connection.pk, one.listing.variation) for one in rows])
-    for facet in (Facet.PRICE, Facet.STOCK):
-        agree = [
-            one.listing_id
-            for one in rows
-            if one.facet == facet
-            and one.seen_value == due[connection.pk, one.listing.variation_id].value(facet)
-        ]
-        Sync.objects.filter(listing_id__in=agree, facet=facet, seen_at=asked_at).update(drift="")
+    return {
+        (one.listing_id, one.facet): {
+            "version": one.wanted_version,
+            "wanted": due[connection.pk, one.listing.variation_id].value(one.facet),
+        }
+        for one in rows
+    }
 
 
 @begin_again

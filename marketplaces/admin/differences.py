@@ -141,6 +141,7 @@ def _row(sync: Sync, there: Wanted, open_issues: list[Issue]) -> dict[str, Any]:
         "sync": sync,
         "listing": sync.listing,
         "label": showing.FACETS[Facet(sync.facet)],
+        "is_off": sync.facet in sync.listing.connection.switched_off,
         "wanted": for_people(there).get(sync.facet, ""),
         "shown": showing.synced(sync.facet, sync.there),
         "refusal": showing.refusal(sync, said) if said else "",
@@ -164,14 +165,20 @@ def heal(request: HttpRequest) -> HttpResponse:
         listing = mine(Listing.objects.all(), request, row_number(one))
         ids, facets = [listing.pk], [facet for facet in facets if facet == request.POST.get("facet")]
     healed = 0
+    kept: list[str] = []
     accounts = Connection.objects.filter(seller_id=seller.pk).select_related("marketplace")
     for connection in accounts:
         if chosen is None or connection == chosen:
             healed += drift.heal(connection=connection, listing_ids=ids, facets=facets, causes=[cause])
+            if drift.kept_back(connection, cause, facets, ids):
+                kept.append(connection.name)
     if healed:
         said = ngettext("%(count)s value is being sent.", "%(count)s values are being sent.", healed)
         messages.success(request, said % {"count": healed})
-    else:
+    if kept:
+        said = _("Not sent, because the switch of price or stock is off: %(accounts)s. Turn it on first.")
+        messages.warning(request, said % {"accounts": ", ".join(kept)})
+    elif not healed:
         messages.warning(request, _("There was nothing left to send."))
     return back(request, "differences")
 

@@ -102,8 +102,9 @@ class HealView(WalkedView):
         summary="Heal what differs at the marketplace",
         description=(
             "Sends price and stock (or one of them) where the marketplace shows something else, of the SKUs "
-            "named or of `all`. What does not differ, or is frozen by the seller, is not sent. `causes` "
-            "narrows it to some causes of difference."
+            "named or of `all`. What does not differ, is frozen by the seller, or is kept back by a switch "
+            "of the connection, is neither sent nor counted in `healed`. `causes` narrows it to some causes "
+            "of difference."
         ),
         request=docs.HEAL,
         responses={202: docs.HEALED_VALUES, **errors(400, 404, 422)},

@@ -20,7 +20,7 @@ from catalog.models import MAX_QUANTITY
 from hub import moments, vault
 from hub.models import Seller
 from marketplaces import registry
-from marketplaces.contract import Adapter
+from marketplaces.contract import Adapter, Facet
 from marketplaces.contract import Marketplace as Description
 
 
@@ -263,6 +263,12 @@ class Connection(models.Model):
     def readback_period(self) -> timedelta:
         """Within which every listing is looked at."""
         return timedelta(hours=self.readback_hours or self.marketplace.readback_hours)
+
+    @property
+    def switched_off(self) -> list[str]:
+        """The facets of which nothing is sent, because the seller has turned their switch off."""
+        switches = {Facet.STOCK: self.sync_stock, Facet.PRICE: self.sync_price}
+        return [facet.value for facet, is_on in switches.items() if not is_on]
 
     @property
     def _owner(self) -> str:

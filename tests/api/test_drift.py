@@ -130,6 +130,19 @@ def test_an_erp_heals_what_differs(shop: Shop, erp: Erp) -> None:
     assert shop.shown("PAN-2")["price"] == "129.90"
 
 
+def test_what_a_switch_keeps_back_does_not_count_as_healed(shop: Shop, erp: Erp) -> None:
+    shop.sell("PAN-1")
+    shop.connect()
+    type(shop.connection).objects.filter(pk=shop.connection.pk).update(sync_price=False)
+    drifted(shop, "PAN-1", price="1.00", quantity=500)
+
+    answer = erp.post("/listings/heal", {"heal": {"connection": "Sandbox", "all": True}})
+
+    assert answer.json() == {"healed": 1, "unknown_skus": []}
+    shop.settle()
+    assert (shop.shown("PAN-1")["price"], shop.shown("PAN-1")["quantity"]) == ("1.00", 10)
+
+
 @pytest.mark.parametrize(
     ("said", "status"),
     [

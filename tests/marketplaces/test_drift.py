@@ -436,6 +436,123 @@ def test_a_refused_value_is_a_difference_at_once_and_trying_again_is_a_click(sho
     assert shop.shown("PAN-1")["price"] == "140.00"
 
 
+def test_with_a_switch_off_what_was_changed_there_is_named_so_at_once(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", qty=20)
+    shop.connect()
+    services.set_switches(connection=shop.connection, sync_price=False, sync_stock=False)
+    change_product(variation, price="150.00")
+    set_qty(variation, 8)
+    outside(shop, "PAN-1", price="1.00", quantity=500)
+
+    for _look in range(2):
+        shop.look()
+        assert {facet: drift_of(shop, "PAN-1", facet) for facet in ("price", "stock")} == {
+            "price": "outside",
+            "stock": "outside",
+        }
+    kept = Passage.objects.filter(listing=shop.listing("PAN-1"), outcome="outside")
+    assert sorted(kept.values_list("value", flat=True)) == ["1.00/1.00", "500"]
+
+    services.set_switches(connection=shop.connection, sync_price=True, sync_stock=True)
+    shop.settle()
+    shown = shop.shown("PAN-1")
+    assert (shown["price"], shown["quantity"]) == ("150.00", 8)
+    assert not drift.rows([shop.connection]).exists()
+    assert shop.sync("PAN-1", "price").asked_by == ""
+
+
+def test_with_a_switch_off_an_older_value_of_ours_is_told_from_a_stranger(shop: Shop) -> None:
+    variation = shop.sell("PAN-1")
+    shop.connect()
+    for price in ("140.00", "145.00"):
+        change_product(variation, price=price)
+        shop.settle()
+    services.set_switches(connection=shop.connection, sync_price=False)
+    change_product(variation, price="150.00")
+
+    seen = []
+    for price in ("145.00", "129.90", "131.00"):
+        outside(shop, "PAN-1", price=price)
+        shop.look()
+        seen.append(drift_of(shop, "PAN-1", "price"))
+    assert seen == ["superseded", "superseded", "outside"]
+
+
+def test_what_somebody_set_there_to_what_is_wanted_anyway_is_no_difference(shop: Shop) -> None:
+    variation = shop.sell("PAN-1")
+    shop.connect()
+    services.set_switches(connection=shop.connection, sync_price=False)
+    change_product(variation, price="150.00")
+    outside(shop, "PAN-1", price="150.00")
+
+    shop.look()
+
+    assert drift_of(shop, "PAN-1", "price") == ""
+    assert not Passage.objects.filter(outcome="outside").exists()
+
+
+def test_with_the_switch_off_a_lower_quantity_may_still_be_a_sale(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", qty=20)
+    shop.connect()
+    services.set_switches(connection=shop.connection, sync_stock=False)
+    set_qty(variation, 8)
+    outside(shop, "PAN-1", quantity=19)
+
+    shop.look()
+    assert drift_of(shop, "PAN-1", "stock") == ""
+    again = shop.sync("PAN-1", "stock").look_at
+    assert again is not None
+    assert again <= timezone.now() + observe.SECOND_LOOK
+
+    shop.run_lane("orders")
+    shop.look()
+    assert drift_of(shop, "PAN-1", "stock") == "outside"
+
+
+def test_a_newer_value_on_its_way_is_no_difference_for_a_moment(shop: Shop) -> None:
+    variation = shop.sell("PAN-1")
+    shop.connect()
+    change_product(variation, price="150.00")
+    outside(shop, "PAN-1", price="1.00")
+
+    shop.look()
+
+    assert drift_of(shop, "PAN-1", "price") == ""
+
+
+def test_what_a_switch_keeps_back_is_neither_healed_nor_counted(shop: Shop) -> None:
+    shop.sell("PAN-1", qty=10)
+    shop.connect()
+    services.set_switches(connection=shop.connection, auto_heal=False, sync_price=False)
+    outside(shop, "PAN-1", price="1.00", quantity=500)
+    shop.look()
+
+    assert drift.heal(connection=shop.connection, facets=["price"]) == 0
+    assert shop.sync("PAN-1", "price").due_at is None
+    assert drift.heal(connection=shop.connection) == 1
+    shop.settle()
+
+    shown = shop.shown("PAN-1")
+    assert (shown["price"], shown["quantity"]) == ("1.00", 10)
+    assert drift_of(shop, "PAN-1", "price") == "outside"
+
+
+def test_a_refusal_is_no_difference_where_both_sides_agree(shop: Shop) -> None:
+    variation = shop.sell("PAN-1-METADE", qty=10)
+    shop.connect()
+    set_qty(variation, 20)
+    shop.settle()
+    assert drift_of(shop, "PAN-1-METADE", "stock") == "refused"
+    outside(shop, "PAN-1-METADE", quantity=20)
+
+    shop.look()
+    assert drift_of(shop, "PAN-1-METADE", "stock") == ""
+
+    outside(shop, "PAN-1-METADE", quantity=7)
+    shop.look()
+    assert drift_of(shop, "PAN-1-METADE", "stock") == "refused"
+
+
 # --- frozen --------------------------------------------------------------------------------------
 
 

@@ -145,6 +145,21 @@ def test_differences_are_listed_by_cause_and_healed_one_by_one_or_all(
     assert "Não havia mais nada a enviar." in page
 
 
+def test_healing_with_the_switch_off_says_that_it_is_off(otto: Client, stall: Shop, listed: None) -> None:
+    services.set_switches(connection=stall.connection, sync_price=False)
+    drifted(stall, "PANELA-1", price="99.00")
+
+    page = otto.post(HEAL, {"cause": "outside", "next": DIFFERENCES}, follow=True).content.decode()
+
+    assert "a chave de preço ou de estoque está desligada: Sandbox" in page
+    assert "sendo enviado" not in page
+    assert "Não havia mais nada a enviar." not in page
+    assert "desligado na conta" in page
+    assert "a caminho" not in page
+    stall.settle()
+    assert stall.shown("PANELA-1")["price"] == "99.00"
+
+
 def test_a_frozen_price_is_listed_stays_and_is_released(otto: Client, stall: Shop, listed: None) -> None:
     listing = stall.listing("PANELA-1")
     assert freeze(otto, listing, "price") == 302

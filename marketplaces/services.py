@@ -260,7 +260,8 @@ WHERE l.load_id = %(load)s ORDER BY l.id
 """
 
 # Content goes out again; a price or stock that was refused is tried again. What is frozen was left out,
-# unless it is being taken off sale.
+# unless it is being taken off sale. The price and stock of what was off sale, or never was on, go out when
+# the listing is on sale: the load asks for them, and not whatever changed them in between.
 _SYNCS = """
 INSERT INTO marketplaces_sync AS old
     (listing_id, facet, connection_id, follows, wanted_version, sent_version, confirmed_version,
@@ -274,13 +275,17 @@ WHERE l.load_id = %(load)s ORDER BY l.id
 ON CONFLICT (listing_id, facet) DO UPDATE
     SET wanted_version = old.wanted_version + {bumped}::int,
         due_at = CASE WHEN old.facet = 'content' OR old.follows AND {bumped} THEN now() ELSE old.due_at END,
-        received_at = CASE WHEN {bumped} THEN now() ELSE old.received_at END,
-        why = CASE WHEN {bumped} THEN excluded.why ELSE old.why END,
-        why_version = CASE WHEN {bumped} THEN old.wanted_version + 1 ELSE old.why_version END,
+        received_at = CASE WHEN {bumped} OR {starts} THEN now() ELSE old.received_at END,
+        why = CASE WHEN {bumped} OR {starts} THEN excluded.why ELSE old.why END,
+        why_version = CASE WHEN {bumped} OR {starts} THEN old.wanted_version + {bumped}::int
+                      ELSE old.why_version END,
+        cause = CASE WHEN {starts} THEN '' ELSE old.cause END,
         frozen_at = CASE WHEN old.facet = 'content' THEN NULL ELSE old.frozen_at END,
         drift = CASE WHEN old.facet = 'content' THEN '' ELSE old.drift END,
         failures = 0
-""".replace("{bumped}", "(old.facet = 'content' OR old.refused_version = old.wanted_version)")
+""".replace("{bumped}", "(old.facet = 'content' OR old.refused_version = old.wanted_version)").replace(
+    "{starts}", "(old.facet <> 'content' AND NOT old.follows AND old.frozen_at IS NULL)"
+)
 
 
 def start_load(

@@ -103,6 +103,50 @@ def test_who_asked_for_it_is_kept(shop: Shop) -> None:
     assert [one.why for one in way(shop, "PAN-1", "price")] == ["load:1", "again", ""]
 
 
+def test_what_comes_back_on_sale_was_asked_for_by_its_load(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", qty=10)
+    shop.connect()
+    set_qty(variation, 5)
+    shop.settle()
+    Sync.objects.filter(facet="stock").update(
+        received_at=timezone.now() - timedelta(minutes=16), cause="an-old-call"
+    )
+    shop.send_again("PAN-1", action="disconnect")
+    counted = lag_of(shop.connection, Facet.STOCK).samples
+
+    load = shop.connect()
+
+    for facet, value in (("stock", "5"), ("price", "129.90/129.90")):
+        last = way(shop, "PAN-1", facet)[-1]
+        assert (last.value, last.outcome, last.why, last.cause) == (
+            value,
+            "confirmed",
+            f"load:{load.number}",
+            "",
+        )
+        assert last.received_at is not None
+        assert last.received_at > timezone.now() - timedelta(minutes=5)
+    assert lag_of(shop.connection, Facet.STOCK).samples == counted
+    assert lag_of(shop.connection, Facet.PRICE).samples == 0
+
+
+def test_what_changed_while_off_sale_is_sent_and_counted_as_its_loads(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", qty=10)
+    shop.connect()
+    shop.send_again("PAN-1", action="disconnect")
+    set_qty(variation, 5)
+    Sync.objects.filter(facet="stock").update(received_at=timezone.now() - timedelta(hours=1))
+
+    load = shop.connect()
+
+    last = way(shop, "PAN-1", "stock")[-1]
+    assert (last.value, last.why) == ("5", f"load:{load.number}")
+    assert lag_of(shop.connection, Facet.STOCK).samples == 0
+    set_qty(variation, 4)
+    shop.settle()
+    assert lag_of(shop.connection, Facet.STOCK).samples == 1
+
+
 def test_the_history_of_a_facet_never_grows_beyond_its_ring(shop: Shop) -> None:
     variation = shop.sell("PAN-1", qty=100)
     shop.connect()

@@ -129,9 +129,10 @@ def remove_member(membership: Membership) -> None:
 def _keep_an_owner(membership: Membership, *, still_owner: bool) -> None:
     # Locking the seller makes two owners who remove each other at once take turns.
     Seller.objects.select_for_update().get(pk=membership.seller_id)
-    others = Membership.objects.filter(
-        seller_id=membership.seller_id, role=Membership.Role.OWNER, user__is_active=True
-    ).exclude(pk=membership.pk)
+    owners = Membership.objects.filter(seller_id=membership.seller_id, role=Membership.Role.OWNER)
+    if not owners.filter(pk=membership.pk).exists():
+        return
+    others = owners.filter(user__is_active=True).exclude(pk=membership.pk)
     # Whoever never set a password cannot sign in, and only an owner makes the link to their first one.
     able = others.exclude(user__password="").exclude(user__password__startswith=UNUSABLE_PASSWORD_PREFIX)
     if not still_owner and not able.exists():

@@ -102,17 +102,16 @@ class Play(Company):
 
     def _take_orders(self, shelf: Shelf) -> None:
         mine = {(one.place.connection_id, one.id): one for one in self.world.sold if one.place.shelf is shelf}
-        taken = [
-            mine[leased.order.connection_id, leased.order.remote_id]
-            for leased in queue.lease(shelf.seller, 100, 0)
-        ]
-        for one in taken:
+        for leased in queue.lease(shelf.seller, 100, 0):
+            one = mine[leased.order.connection_id, leased.order.remote_id]
+            one.taken = True
             queue.acknowledge(shelf.seller, self._order(one).code)
-        unsaid = [one for one in taken if not one.accounted]
+        # Those, too, that were acknowledged before a death came between them and the figures.
+        unsaid = [one for one in mine.values() if one.taken and not one.accounted]
         sold = sorted({sku for one in unsaid for sku in one.units})
         if sold:
             self.world.say_stock(shelf, sold)
-        for one in taken:
+        for one in unsaid:
             one.accounted = True
 
     @rule(which=any_number, step=st.sampled_from([*STEPS, "canceled"]))

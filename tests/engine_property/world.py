@@ -116,6 +116,8 @@ class Sold:
     units: dict[str, int]
     canceled: bool = False
     """By the shopper."""
+    taken: bool = False
+    """The ERP has acknowledged it, or is about to."""
     accounted: bool = False
     """The ERP has taken it and said its figures since."""
     done: str = ""

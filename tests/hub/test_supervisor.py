@@ -126,6 +126,8 @@ def test_a_killed_child_is_started_again(started: list[Run]) -> None:
     run = Run({"web": IDLE, "workers": IDLE})
     started.append(run)
     run.wait_for(r"^workers \| idle")
+    # Whoever is killed before it has said a word says it once only.
+    run.wait_for(r"^web +\| idle")
     [victim] = run.wait_for(r"^web +\| started as process (\d+)")
     os.kill(int(victim), signal.SIGKILL)
     first, second = run.wait_for(r"^web +\| started as process (\d+)", times=2)

@@ -180,6 +180,14 @@ _IS_HELD = """s.facet = 'price' AND EXISTS (
 _IS_OURS = """(d.value IN (s.sent_value, s.confirmed_value) OR EXISTS (
     SELECT FROM marketplaces_passage p WHERE p.listing_id = s.listing_id AND p.facet = s.facet
     AND p.value = d.value AND (p.sent_at IS NOT NULL OR p.outcome = 'unchanged')))"""
+# A publication on its way carries what was in force when it went out: it may have put that in the place of
+# something newer. The same value still there after that was sent again is somebody else's.
+_IS_OVERTAKEN = f"""s.facet <> 'content' AND s.follows AND s.due_at IS NULL AND s.submission_id IS NULL
+    AND s.confirmed_version = s.wanted_version AND s.confirmed_value <> d.value AND {_IS_OURS}
+    AND NOT (s.why = 'content' AND s.why_version = s.wanted_version AND s.seen_value = d.value)
+    AND EXISTS (SELECT FROM marketplaces_sync c WHERE c.listing_id = s.listing_id AND c.facet = 'content'
+        AND c.sent_version > greatest(c.confirmed_version, c.refused_version)
+        AND c.sent_at < greatest(s.sent_at, s.confirmed_at))"""
 # A look proves nothing about what was sent after it was asked for, so such rows are left alone, and so are
 # those settled while this statement ran (their passages have moved on). A newer value that came in a moment
 # ago is on its way and no difference yet, unless a switch keeps it here. What shows the same wrong value
@@ -200,6 +208,7 @@ WITH d AS (
             false) AS is_fewer,
         coalesce(s.sent_at <= %(unread)s::timestamptz, %(unread)s::timestamptz IS NOT NULL) AS is_guess,
         s.why = 'heal' AND s.why_version = s.wanted_version AND s.seen_value = d.value AS was_healed,
+        {_IS_OVERTAKEN} AS is_overtaken,
         CASE WHEN s.frozen_at IS NOT NULL THEN 'frozen'
              WHEN d.version = s.wanted_version AND d.wanted = d.value THEN ''
              WHEN s.refused_version = s.wanted_version AND s.refused_version > s.confirmed_version
@@ -213,9 +222,10 @@ WITH d AS (
     WHERE (s.confirmed_at IS NULL OR s.confirmed_at < %(at)s) AND (s.sent_at IS NULL OR s.sent_at < %(at)s)
 ), judged AS (
     SELECT c.*, c.is_new AND c.is_fewer AS may_be_a_sale,
-        %(heal)s AND c.otherwise = '' AND c.differs AND NOT c.was_healed
+        %(heal)s AND c.otherwise = '' AND c.differs AND NOT c.was_healed AND NOT c.is_overtaken
             AND NOT (c.is_fewer AND (c.is_new OR c.is_guess OR NOT %(listens)s)) AS heals,
         CASE WHEN c.otherwise NOT IN ('', 'outside') THEN c.otherwise
+             WHEN c.is_overtaken AND NOT (c.is_new AND c.is_fewer) THEN 'superseded'
              WHEN (c.differs OR c.otherwise = 'outside') AND NOT (c.is_new AND c.is_fewer) THEN 'outside'
              ELSE '' END AS drift
     FROM compared c
@@ -234,12 +244,13 @@ WITH d AS (
     FROM judged j WHERE s.listing_id = j.listing_id AND s.facet = j.facet AND s.passages = j.passages
     RETURNING s.listing_id, s.facet, s.passages, s.wanted_version AS version, j.value, j.before, s.drift,
         j.differs AND (j.may_be_a_sale OR s.due_at IS NOT NULL)
-            OR j.otherwise = 'outside' AND j.may_be_a_sale AS look_again
+            OR j.otherwise = 'outside' AND j.may_be_a_sale OR j.is_overtaken AS look_again,
+        j.is_overtaken AND s.drift = 'superseded' AS is_overtaken
 ), ended AS (
     SELECT listing_id, facet, passages, version, value, {passages.UNSTAMPED} FROM seen
     WHERE drift = 'outside' AND before <> 'outside'
 ), {passages.keep("'outside'", "%(at)s::timestamptz")}
-SELECT DISTINCT listing_id FROM seen WHERE look_again
+SELECT listing_id, bool_or(is_overtaken) FROM seen WHERE look_again GROUP BY listing_id
 """  # noqa: S608 - constants
 
 # The more lately the stock has changed, the sooner the next look; when the lane cannot keep up, the fast ones
@@ -294,8 +305,9 @@ def note_seen(
     seen["unread"] = max(unread, default=None)
     with database.cursor() as cursor:
         cursor.execute(_SEEN, seen)
-        again = [listing_id for (listing_id,) in cursor.fetchall()]
-        looks: dict[str, Any] = {"at": asked_at, "again": again, "ids": sorted(ids.values())}
+        again = dict(cursor.fetchall())
+        ledger.send_terms_after([listing_id for listing_id, is_overtaken in again.items() if is_overtaken])
+        looks: dict[str, Any] = {"at": asked_at, "again": sorted(again), "ids": sorted(ids.values())}
         looks |= {"turn": connection.readback_period * MARGIN, "soon": ledger.SOON, "second": SECOND_LOOK}
         cursor.execute(_NEXT_LOOK, looks)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -10,10 +11,11 @@ from typing import Any
 
 import pytest
 from django.db import connection as database
+from django.db.models import Q
 
 from marketplaces import drift, engine, ledger, mapping, services
 from marketplaces.contract import Facet
-from marketplaces.models import HeldPrice, Lane, Listing, RemoteCategory
+from marketplaces.models import HeldPrice, Lane, Listing, Passage, RemoteCategory
 from marketplaces.pricing import Rules
 from tests import engine as engine_turns
 from tests import make
@@ -158,6 +160,50 @@ def test_content_sent_again_leaves_no_older_terms_than_went_out_meanwhile(shop: 
     shop.settle()
 
     assert (shop.shown("PAN-1")["quantity"], shop.shown("PAN-1")["price"]) == (0, "119.90")
+
+
+def test_what_a_publication_put_in_the_place_of_a_newer_price_is_nobody_elses_doing(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", price="129.90")
+    shop.connect("PAN-1")
+    services.set_switches(connection=shop.connection, auto_heal=False)
+    ask_to_reconnect(shop)
+
+    def cheaper() -> None:
+        change_product(variation, price="119.90")
+        run_lane(shop, Lane.Kind.PRICE)
+
+    # The price of the publication is read before the newer one is sent, and takes effect after it.
+    with meanwhile(READING_PRICES, cheaper):
+        run_content(shop)
+    until = time.monotonic() + 10
+    while shop.shown("PAN-1")["price"] != "129.90" and time.monotonic() < until:
+        time.sleep(0.01)
+
+    shop.look()
+
+    assert shop.sync("PAN-1", "content").confirmed_version < shop.sync("PAN-1", "content").sent_version
+    assert shop.sync("PAN-1", "price").drift == "superseded"
+    run_lane(shop, Lane.Kind.PRICE)
+    assert shop.shown("PAN-1")["price"] == "119.90", "not before the publication is answered"
+    assert shop.sync("PAN-1", "price").drift == ""
+    shop.settle()
+    told = Passage.objects.filter(listing=shop.listing("PAN-1"), facet="price")
+    assert not told.filter(Q(outcome="outside") | Q(why="heal")).exists()
+
+
+def test_a_stranger_who_changes_a_price_during_a_publication_is_named(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", price="129.90")
+    shop.connect("PAN-1")
+    services.set_switches(connection=shop.connection, auto_heal=False)
+    ask_to_reconnect(shop)
+    run_content(shop)
+    change_product(variation, price="119.90")
+    run_lane(shop, Lane.Kind.PRICE)
+    shop.sandbox.set_listing(shop.account["account_id"], "PAN-1", price="1.00")
+
+    shop.look()
+
+    assert shop.sync("PAN-1", "price").drift == "outside"
 
 
 def test_a_quantity_that_only_a_publication_carried_does_not_outlive_the_erps_next_one(shop: Shop) -> None:

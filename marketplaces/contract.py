@@ -559,7 +559,10 @@ class TaxonomySource(Adapter):
 class OrderSource(Adapter):
     @abstractmethod
     def fetch_orders(self, cursor: str) -> OrderPage:
-        """Return orders new or changed since the cursor, oldest change first; "" starts at the beginning."""
+        """Return orders new or changed since the cursor, oldest change first; "" starts at the beginning.
+
+        Raises `Refused` where the marketplace will not go on from this cursor: then all is read again.
+        """
 
 
 class FulfilmentSink(Adapter):

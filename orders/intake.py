@@ -11,7 +11,7 @@ from django.db import OperationalError
 from django.db.models import Max
 from django.utils import timezone
 
-from marketplaces.contract import OrderSource, RemoteOrder, UnexpectedAnswer
+from marketplaces.contract import OrderSource, Refused, RemoteOrder, UnexpectedAnswer
 from marketplaces.engine import Turn
 from marketplaces.models import Connection
 from orders import services
@@ -19,6 +19,8 @@ from orders.models import Order
 from orders.storable import Unstorable
 
 logger = logging.getLogger(__name__)
+BEGINNING = ""
+"""The bookmark of a feed nothing was read of yet."""
 NOTHING_TO_READ = timedelta(days=1)
 """How long to leave a marketplace alone that has no orders to give."""
 
@@ -26,7 +28,8 @@ NOTHING_TO_READ = timedelta(days=1)
 def take_orders(turn: Turn) -> timedelta:
     """Read pages from the bookmark on; each is taken in before the bookmark moves.
 
-    A crash between the two repeats a page, which is harmless.
+    A crash between the two repeats a page, which is harmless. So is reading all of it again, where the
+    marketplace will have no more of the bookmark (too old, or from before it moved its records).
     """
     source = turn.adapter
     if not isinstance(source, OrderSource):
@@ -34,7 +37,19 @@ def take_orders(turn: Turn) -> timedelta:
     cursor = turn.lane.cursor
     while True:
         asked_at = timezone.now()
-        page = turn.call(lambda at=cursor: source.fetch_orders(at))  # type: ignore[misc]
+        try:
+            page = turn.call(lambda at=cursor: source.fetch_orders(at))  # type: ignore[misc]
+        except Refused as refusal:
+            if not cursor:
+                raise
+            page = turn.call(lambda: source.fetch_orders(BEGINNING))
+            logger.warning(
+                "connection %s: the order feed will not go on from %r and is read from its beginning: %s",
+                turn.connection.pk,
+                cursor,
+                refusal,
+            )
+            cursor = BEGINNING
         if page.has_more and page.cursor == cursor:
             raise UnexpectedAnswer("the order feed promises more, but its cursor stands still")
         take_page(turn.connection, page.orders)

@@ -407,6 +407,11 @@ def test_the_feed_is_read_page_by_page_and_can_be_replayed(bench: Any, adapter: 
     )
 
 
+def test_a_bookmark_that_leads_nowhere_is_refused(adapter: Any) -> None:
+    with pytest.raises(Refused):
+        adapter.fetch_orders("no bookmark of yours")
+
+
 def test_a_change_brings_the_order_back_into_the_feed(bench: Any, adapter: Any) -> None:
     publish(bench, adapter, "M1")
     order_id = bench.seed_order("M1")

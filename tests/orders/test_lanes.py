@@ -153,6 +153,32 @@ def test_a_feed_that_breaks_is_read_on_where_it_stopped(shop: Shop, kind: str) -
     assert Order.objects.count() == 250
 
 
+def test_a_bookmark_the_marketplace_will_have_no_more_of_loses_no_order(shop: Shop) -> None:
+    accept_by_hand(shop)
+    buy(shop, 2)
+    run(shop)
+    mine = Lane.objects.filter(connection=shop.connection, kind="orders")
+    mine.update(cursor="expired")
+    buy(shop, 1)
+    run(shop)
+    assert Order.objects.count() == 3
+    lane = mine.get()
+    assert lane.cursor.isdigit()
+    assert lane.failures == 0
+
+
+def test_a_feed_that_refuses_every_bookmark_fails_and_keeps_the_one_it_had(shop: Shop) -> None:
+    accept_by_hand(shop)
+    buy(shop, 2)
+    run(shop)
+    mine = Lane.objects.filter(connection=shop.connection, kind="orders")
+    had = mine.get().cursor
+    shop.sandbox.add_fault(match="/v1/orders", method="GET", kind="status", status=422, times=2)
+    run(shop, 1)
+    lane = mine.get()
+    assert (lane.cursor, lane.failures) == (had, 1)
+
+
 def test_a_feed_with_repetitions_gives_each_order_once(shop: Shop) -> None:
     accept_by_hand(shop)
     for _number in range(3):

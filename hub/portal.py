@@ -18,7 +18,7 @@ from django.contrib.admin.filters import RelatedFieldListFilter
 from django.contrib.admin.utils import get_fields_from_path
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest, FieldDoesNotExist
-from django.db import models, transaction
+from django.db import models
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -28,12 +28,12 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import RelatedDropdownFilter
-from unfold.sites import UnfoldAdminSite
 
-from hub import people, signin, start_page, tenancy, way_back
+from hub import signin, start_page, tenancy, way_back
 from hub.counting import CappedPaginator
-from hub.models import Seller, User
+from hub.models import Seller
 from hub.row_number import row_number
+from hub.sites import HubSite
 from hub.tenancy import Right
 from hub.ticks import TickedByNumber
 
@@ -76,7 +76,7 @@ class Banner:
     icon: str = "warning"
 
 
-class SellerSite(UnfoldAdminSite):
+class SellerSite(HubSite):
     """The portal, at /portal/: for active members of active sellers, staff or not."""
 
     settings_name = "UNFOLD_PORTAL"
@@ -191,14 +191,6 @@ class SellerSite(UnfoldAdminSite):
         if not tenancy.choose(request, row_number(request.POST.get("seller", ""))):
             messages.error(request, _("You do not work for this seller."))
         return HttpResponseRedirect(reverse("portal:index"))
-
-    def password_change(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Change one's own password, one at a time with whatever else sets it."""
-        with transaction.atomic():
-            people.hold_signed_in(cast(User, request.user))
-            return cast(HttpResponse, super().password_change(request, extra_context))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """Answer "what needs me?"."""

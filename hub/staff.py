@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 from django.contrib.admin import ShowFacets
-from django.db import transaction
-from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
-from unfold.sites import UnfoldAdminSite
 
-from hub import people, signin
+from hub import signin
 from hub.counting import CappedPaginator
-from hub.models import User
+from hub.sites import HubSite
 from hub.ticks import TickedByNumber
 
 OURS = {"hub", "catalog", "marketplaces", "orders"}
 
 
-class StaffSite(UnfoldAdminSite):
+class StaffSite(HubSite):
     """Django's default admin, at /admin/."""
 
     login_form = signin.Login
     index_title = _("Start")
-
-    def password_change(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Change one's own password, one at a time with whatever else sets it."""
-        with transaction.atomic():
-            people.hold_signed_in(cast(User, request.user))
-            return cast(HttpResponse, super().password_change(request, extra_context))
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Leave out the pages other packages bring along.

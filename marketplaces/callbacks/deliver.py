@@ -26,6 +26,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from hub.texts import storable
 from hub.vault import SealBroken
 from marketplaces.callbacks.models import Delivery, Event, Subscription
 from marketplaces.callbacks.services import wake
@@ -113,7 +114,7 @@ class Call:
             allow_private=settings.HUB_ALLOW_PRIVATE_ADDRESSES,
         )
         answer = client.send("POST", self.url[len(base) :], content=self.body)
-        text = answer.body[: TRIMMED_ANSWER * 4].decode("utf-8", "replace").replace("\x00", "")
+        text = storable(answer.body[: TRIMMED_ANSWER * 4].decode("utf-8", "replace"))
         for secret in self.secrets:
             text = text.replace(secret, "***")
         asked = retry_after(answer.headers) if answer.status in (429, 503) else None
@@ -121,7 +122,7 @@ class Call:
 
 
 def _failed(why: str, clock: float) -> Result:
-    return Result(0, "", why.replace("\x00", "")[:500], _since(clock))
+    return Result(0, "", storable(why)[:500], _since(clock))
 
 
 def _since(clock: float) -> int:

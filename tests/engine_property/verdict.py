@@ -114,7 +114,9 @@ def _judge_history(play: Company, place: Place) -> None:
         else:
             age = (int(value) + STEP // 2) // STEP
             if not age:
-                continue  # nothing, or as little as is ever shown: it does not say which figure it is of
+                # Nothing, or as little as is ever shown: it does not say which figure it is of.
+                overwritten.pop((sku, kind), None)
+                continue
         before = newest.get((sku, kind), 0)
         if age < before and entry["origin"] == "load":
             overwritten[sku, kind] = value

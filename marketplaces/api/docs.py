@@ -91,7 +91,8 @@ _STAMPS: dict[str, Schema] = {
     },
     "frozen_at": {**MOMENT, "description": "Since when the seller wants it left alone."},
 }
-FACET = named("Facet", {**told(state=word(*_STATES), **_STAMPS), "nullable": True})
+_OFF = "off: it does not follow, or the connection's switch keeps it back."
+FACET = named("Facet", {**told(state={**word(*_STATES), "description": _OFF}, **_STAMPS), "nullable": True})
 PRICE_FACET = named(
     "PriceFacet",
     {
@@ -100,7 +101,8 @@ PRICE_FACET = named(
                 **word(*_STATES, "held", "rejected"),
                 "description": (
                     "held: the price moves further than the seller lets through, and a person has yet to "
-                    "approve it in the portal; rejected: the person said no. Another price replaces it."
+                    "approve it in the portal; rejected: the person said no. Another price replaces it. "
+                    + _OFF
                 ),
             },
             **{

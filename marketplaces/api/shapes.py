@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -81,16 +81,17 @@ def listings(rows: Sequence[Listing]) -> list[dict[str, Any]]:
     places = [(one.connection_id, one.variation) for one in rows]
     due = wanted(rows[0].seller_id, places) if rows else {}
     there = {one.pk: due[one.connection_id, one.variation_id] for one in rows}
+    off = {one.pk: one.connection.switched_off for one in rows}
     facets: dict[int, dict[str, Any]] = {}
     syncs = list(Sync.objects.filter(listing_id__in=ids))
     holds = held.standing(one for one in syncs if one.facet == Facet.PRICE.value)
     for sync in syncs:
         shown: dict[str, Any] = {"wanted": there[sync.listing_id].value(sync.facet) or None}
         if sync.facet == Facet.PRICE.value:
-            shown |= _facet(sync, holds.get(sync.listing_id))
+            shown |= _facet(sync, holds.get(sync.listing_id), off[sync.listing_id])
             shown["rules_version"] = there[sync.listing_id].rules_version or None
         else:
-            shown |= _facet(sync, None)
+            shown |= _facet(sync, None, off[sync.listing_id])
         facets.setdefault(sync.listing_id, {})[sync.facet] = shown
     open_issues = _by_listing(Issue.objects.filter(listing_id__in=ids, closed_at__isnull=True).order_by("id"))
     return [
@@ -168,10 +169,10 @@ def _way(passage: Passage) -> dict[str, Any]:
     }
 
 
-def _facet(sync: Sync, hold: HeldPrice | None) -> dict[str, Any]:
+def _facet(sync: Sync, hold: HeldPrice | None, switched_off: Collection[str]) -> dict[str, Any]:
     """The four stamps: received, queued, sent, seen."""
     return {
-        "state": facet_state(sync, hold),
+        "state": facet_state(sync, hold, switched_off),
         "sent": sync.sent_value or None,
         "confirmed": sync.confirmed_value or None,
         "seen": sync.seen_value or None,
@@ -187,17 +188,18 @@ def _facet(sync: Sync, hold: HeldPrice | None) -> dict[str, Any]:
     }
 
 
-def facet_state(sync: Sync, hold: HeldPrice | None = None) -> str:
+def facet_state(sync: Sync, hold: HeldPrice | None, switched_off: Collection[str]) -> str:
     """Return one word for where a facet stands; there is a word for every case.
 
-    `hold` is what keeps a price from being sent: a person has yet to look, or has said no.
+    `hold` is what keeps a price from being sent: a person has yet to look, or has said no. `switched_off`
+    are the facets the account sends nothing of.
     """
     if sync.frozen_at is not None:
         return "frozen"
     if sync.submission_id is not None:
         return "sent"
     if sync.due_at is not None:
-        return "due"
+        return "off" if sync.facet in switched_off else "due"
     if sync.confirmed_version == sync.wanted_version:
         return "confirmed"
     if sync.refused_version == sync.wanted_version:

@@ -170,7 +170,8 @@ class SendView(WalkedView):
         summary="Send price and stock of listings again",
         description=(
             "Although they may seem right, and also where the marketplace refused them. Only listings on "
-            "sale are sent; the SKUs of others are named in `unknown_skus`. `facets` is both unless sent."
+            "sale are sent; the SKUs of others are named in `unknown_skus`. `facets` is both unless sent. "
+            "What a switch of the connection keeps back goes out when that is turned on."
         ),
         request=docs.SEND,
         responses={202: docs.SENT, **errors(400, 404, 422)},

@@ -323,6 +323,19 @@ def test_price_and_stock_are_sent_again_on_demand(shop: Shop, erp: Erp) -> None:
     assert shop.sync("PAN-1", "stock").sent_at > before
 
 
+def test_what_a_switch_keeps_back_is_off_and_not_due(shop: Shop, erp: Erp) -> None:
+    variation = shop.sell("PAN-1")
+    shop.connect()
+    erp.put("/connections/Sandbox", {"sync": {"price": False}})
+    change_product(variation, price="140.00")
+    (listing,) = erp.get("/listings").json()["listings"]
+    assert (listing["price"]["state"], listing["stock"]["state"]) == ("off", "confirmed")
+
+    erp.put("/connections/Sandbox", {"sync": {"price": True}})
+    (listing,) = erp.get("/listings").json()["listings"]
+    assert listing["price"]["state"] == "due"
+
+
 def test_everything_refused_or_corrected_is_sent_again(shop: Shop, erp: Erp) -> None:
     wrong = shop.sell("PAN-1", brand="")
     shop.sell("PAN-2", brand="")

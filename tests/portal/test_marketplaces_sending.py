@@ -15,7 +15,7 @@ from catalog.models import Product, Variation
 from marketplaces import services
 from marketplaces.models import Connection, Listing, Load
 from tests import make
-from tests.marketplaces.shop import Shop
+from tests.marketplaces.shop import Shop, change_product
 
 LIST = reverse("portal:catalog_product_changelist")
 LISTINGS = reverse("portal:marketplaces_listing_changelist")
@@ -209,6 +209,30 @@ def test_price_and_stock_are_sent_again_on_request(otto: Client, stall: Shop) ->
     otto.post(reverse("portal:listing_send", args=[stall.listing("PANELA-1").pk, "price"]))
     assert stall.sync("PANELA-1", "price").wanted_version == before + 1
     assert stall.sync("PANELA-1", "price").due_at is not None
+
+
+def test_what_a_switch_keeps_back_is_not_told_as_on_its_way(otto: Client, stall: Shop) -> None:
+    variation = stall.sell("PANELA-1")
+    stall.connect()
+    services.set_switches(connection=stall.connection, sync_price=False)
+    change_product(variation, price="140.00")
+    listing = stall.listing("PANELA-1")
+    assert stall.sync("PANELA-1", "price").due_at is not None
+    for page in (
+        reverse("portal:marketplaces_listing_change", args=[listing.pk]),
+        reverse("portal:catalog_product_change", args=[variation.product_id]),
+    ):
+        shown = otto.get(page).content.decode()
+        assert "desligado na conta" in shown
+        assert "a caminho" not in shown
+    response = otto.post(reverse("portal:listing_send", args=[listing.pk, "price"]), follow=True)
+    assert [message.level_tag for message in response.context["messages"]] == ["warning"]
+
+    services.set_switches(connection=stall.connection, sync_price=True)
+    assert (
+        "a caminho"
+        in otto.get(reverse("portal:marketplaces_listing_change", args=[listing.pk])).content.decode()
+    )
 
 
 def test_only_what_is_on_sale_is_sent_again(otto: Client, stall: Shop) -> None:

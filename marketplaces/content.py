@@ -8,13 +8,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from django.utils import timezone
 
 from catalog.models import Variation
 from hub.transactions import begin_again
-from marketplaces import halving, held, ledger, price_rules, publish, reconnect, states, submissions, taxonomy
+from marketplaces import (
+    halving,
+    held,
+    ledger,
+    price_rules,
+    publish,
+    reconnect,
+    states,
+    submissions,
+    taxonomy,
+    terms,
+)
 from marketplaces.batches import batches
 from marketplaces.contract import (
     CategorySchema,
@@ -41,12 +51,12 @@ from marketplaces.engine import Turn
 from marketplaces.ledger import Due, Row
 from marketplaces.models import Issue as StoredIssue
 from marketplaces.models import Lane, Listing, Load, Sync
-from marketplaces.pricing import Price, Rules
 from marketplaces.states import Move, Refusal
 
 State = Listing.State
 TO_SEND = (State.WAITING, State.PROCESSING)
 ON_SALE = (State.CONNECTED, State.CATALOGUING)
+TAKEN = (ListingState.LIVE, ListingState.CATALOGUING)
 ASIDE = timedelta(seconds=30)
 """How long listings are set aside whose category's schema gets no answer."""
 
@@ -191,13 +201,15 @@ def _publish(turn: Turn, adapter: ContentPublisher, translator: Translator, dues
     _mark_sent(sound, list(rows.values()))
 
     _number, rules = price_rules.current(turn.connection.pk)
+    sent_before = {due.listing_id: due.sent_at for due in sound}
 
     def send(some: Sequence[ContentItem]) -> Receipt:
         """Send with the terms of this moment: what goes out later goes out once more after the answer."""
-        terms = _terms(rules, {rows[item.sku][0]: Price(item.price, item.list_price) for item in some})
-        return adapter.publish_content(
-            [replace(item, **terms.get(rows[item.sku][0], {})) for item in some],
-        )
+        going = {rows[item.sku][0]: item for item in some}
+        said = terms.as_sent(rules, going, sent_before)
+        going = {listing_id: replace(item, **said.get(listing_id, {})) for listing_id, item in going.items()}
+        terms.carry(going)
+        return adapter.publish_content(list(going.values()))
 
     halving.send(turn, items, send, partial(_settle_batch, turn, rows, by_id))
 
@@ -206,42 +218,6 @@ def _mark_sent(dues: Sequence[Due], rows: Sequence[Row]) -> None:
     """Write down what is about to be sent; the moment of one that was never answered is forgotten by that."""
     ledger.send_terms_after([due.listing_id for due in dues if due.is_uncertain])
     ledger.mark_sent(Facet.CONTENT, rows)
-
-
-def _terms(rules: Rules, wanted: Mapping[int, Price]) -> dict[int, dict[str, Any]]:
-    """Return what goes with content: the quantity of this moment, the prices in force, what is frozen there.
-
-    New prices go the price lane's way: otherwise a reconnect would publish a price that waits for
-    approval, or cut one by more than the marketplace takes at once. One whose answer was lost has gone
-    that way and may be in force: the one before would be older than what stands there. What comes back on
-    sale with a price the guard holds goes out with the one it was sold at last.
-    """
-    found: dict[int, dict[str, Any]] = {
-        listing_id: {"quantity": quantity} for listing_id, quantity in ledger.offered(list(wanted)).items()
-    }
-    for row in Sync.objects.filter(listing_id__in=wanted).exclude(facet=Facet.CONTENT.value):
-        terms = found.setdefault(row.listing_id, {})
-        if not row.confirmed_value:
-            agreed = Price.read(row.agreed_value)
-            if agreed and rules.holds(agreed, wanted[row.listing_id]):
-                terms |= {"price": agreed.price, "list_price": agreed.list_price}
-            continue
-        frozen = row.frozen_at is not None
-        # What was never answered may be in force, and is the newer of the two.
-        unanswered = bool(row.sent_value) and row.sent_version > max(
-            row.confirmed_version, row.refused_version
-        )
-        # So may be one that was replaced by what was not taken: what was seen before that is older.
-        in_doubt = unanswered or row.doubted_version > row.confirmed_version
-        last_at = max(filter(None, (row.confirmed_at, row.sent_at if in_doubt else None)), default=None)
-        is_seen = row.seen_at and last_at and row.seen_at > last_at
-        said = row.sent_value if unanswered else row.confirmed_value
-        text = row.seen_value if frozen and is_seen else said
-        if row.facet == Facet.PRICE.value and (price := Price.read(text)):
-            terms |= {"price": price.price, "list_price": price.list_price}
-        elif row.facet == Facet.STOCK.value and frozen:
-            terms["quantity"] = int(text)
-    return found
 
 
 def _note_first_sending(dues: Iterable[Due]) -> None:
@@ -258,7 +234,7 @@ def _look_up_uncertain(
     unanswered publication may have taken effect. One the marketplace will not tell of is not sent.
     """
     adapter = turn.adapter
-    uncertain = [due for due in dues if (due.is_uncertain or due.was_sent) and not due.remote_id]
+    uncertain = [due for due in dues if (due.is_uncertain or due.sent_at) and not due.remote_id]
     if not uncertain or not isinstance(adapter, ListingReader):
         return dues
     refused: list[Refusal] = []
@@ -275,6 +251,9 @@ def _look_up_uncertain(
         for view in views:
             if view.state is not ListingState.ABSENT and view.sku in listing_of:
                 found[listing_of[view.sku]] = view.remote_id
+        # The unanswered publication of these was taken; what becomes of the next one does not change that.
+        there = {view.sku for view in views if view.state in TAKEN}
+        terms.settle([listing_of[sku] for sku in there & listing_of.keys()])
     _refuse(turn, StoredIssue.Origin.MARKETPLACE, refused, by_id)
     gone = {one.listing_id for one in refused}
     return [due for due in dues if due.listing_id not in gone]
@@ -399,6 +378,8 @@ def settle_results(
             state = _state_after(outcome.verdict)
             moves.append(Move(row[0], state, listing.load_id, outcome.remote_id, outcome.url))
     ledger.send_terms_after([rows[sku][0] for sku in told])
+    is_theirs = origin == StoredIssue.Origin.MARKETPLACE
+    terms.settle([row[0] for row in accepted], [one.listing_id for one in refused] if is_theirs else ())
     ledger.confirm(Facet.CONTENT, accepted)
     states.close_issues([row[0] for row in accepted], Facet.CONTENT, StoredIssue.Closed.ACCEPTED)
     if refused:

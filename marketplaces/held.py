@@ -41,14 +41,19 @@ def newest(listing_ids: Sequence[int]) -> Mapping[int, HeldPrice]:
     return {one.listing_id: one for one in rows.distinct("listing_id")}
 
 
-def stands(hold: HeldPrice | None, due: ledger.Due, wanted: Price) -> bool:
+def stands(hold: HeldPrice | None, confirmed_version: int, wanted: Price) -> bool:
     """Tell whether a hold is about this very figure and nothing took its place, or was confirmed, since."""
     return (
         hold is not None
         and hold.state != State.REPLACED
         and hold.value == wanted
-        and hold.version > due.confirmed_version
+        and hold.version > confirmed_version
     )
+
+
+def is_approved(hold: HeldPrice | None, confirmed_version: int, wanted: Price) -> bool:
+    """Tell whether somebody let just this figure go out."""
+    return hold is not None and hold.state == State.APPROVED and stands(hold, confirmed_version, wanted)
 
 
 def standing(syncs: Iterable[Sync]) -> dict[int, HeldPrice]:

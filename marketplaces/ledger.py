@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -55,12 +55,12 @@ class Due:
     product_sku: str
     category_codes: list[str]
     agreed_value: str
-    """The price last wanted and confirmed; of a row from before it was kept, what was confirmed."""
+    """What the guard compares with: `WEIGHED`."""
     confirmed_version: int
     cause: str
     """The number of the ERP's call behind the wanted value; empty where there is none."""
-    was_sent: bool
-    """True when some value of this facet was ever sent."""
+    sent_at: datetime | None
+    """When a value of this facet was written down as sent last; None where none ever was."""
     is_after_content: bool
     """True where a publication may have put something older in the place of the value confirmed last."""
     is_refused: bool
@@ -74,6 +74,10 @@ class Due:
 # `failures` counts in two ways: up to BLOCKS_AFTER what was answered without a verdict, above it the tries of
 # an item alone that were answered with an error. The one count ends where the other begins.
 _IS_APART = f"s.failures > {BLOCKS_AFTER}"
+
+WEIGHED = "coalesce(nullif(s.agreed_value, ''), nullif(s.confirmed_value, ''), s.carried_value)"
+"""What the guard compares with: the price last wanted and taken; else what was confirmed (of rows from before
+that was kept); else what a publication carries."""
 
 # Picked first and then looked at: a mass of rows that became due in the same moment costs no batch more.
 _TAKE = """
@@ -90,8 +94,8 @@ SELECT s.listing_id, s.wanted_version,
        l.variation_id, v.sku, l.intent, l.mode, l.state, l.remote_id, l.catalogue_id, l.load_id,
        {quantity}, coalesce(v.price, p.price),
        coalesce(v.promotional_price, p.promotional_price), p.sku, p.category_codes,
-       coalesce(nullif(s.agreed_value, ''), s.confirmed_value), s.confirmed_version, s.cause,
-       s.sent_at IS NOT NULL,
+       {weighed}, s.confirmed_version, s.cause,
+       s.sent_at,
        s.why = 'content' AND s.why_version > greatest(s.confirmed_version, s.refused_version),
        s.why = 'content' AND s.why_version = s.wanted_version
        AND s.refused_version > s.confirmed_version AND s.refused_version = s.wanted_version - 1,
@@ -105,10 +109,10 @@ JOIN catalog_product p ON p.id = v.product_id {offer}
 ORDER BY s.due_at, s.listing_id
 """
 _OFFER = "JOIN marketplaces_offer q ON q.connection_id = l.connection_id AND q.variation_id = l.variation_id"
-_OFFERED = {"quantity": "q.published", "offer": _OFFER, "is_apart": _IS_APART}
+_OFFERED = {"quantity": "q.published", "offer": _OFFER, "is_apart": _IS_APART, "weighed": WEIGHED}
 _TAKE_ZEROS = _TAKE.format(which="to_zero", **_OFFERED)
 _TAKE_OTHERS = _TAKE.format(which="NOT to_zero", **_OFFERED)
-_TAKE_PRICES = _TAKE.format(which="NOT to_zero", quantity="0", offer="", is_apart=_IS_APART)
+_TAKE_PRICES = _TAKE.format(which="NOT to_zero", quantity="0", offer="", is_apart=_IS_APART, weighed=WEIGHED)
 _TAKES = {
     Facet.STOCK: (_TAKE_ZEROS, _TAKE_OTHERS),
     Facet.PRICE: (_TAKE_PRICES,),
@@ -153,11 +157,16 @@ def _may_stand(lost: str) -> str:
     """Keep what was never answered as the value that stands there: it is newer than the one confirmed last.
 
     What the guard compares with stays what it was: of the other nobody knows whether it was ever in force.
+    Where none was confirmed, it takes the place of the one a publication carried before.
     """
     return f"""confirmed_value = CASE WHEN {lost} AND s.facet <> 'content' AND s.confirmed_value <> ''
                            THEN s.sent_value ELSE s.confirmed_value END,
     agreed_value = CASE WHEN {lost} AND s.facet = 'price' AND s.agreed_value = ''
-                        THEN s.confirmed_value ELSE s.agreed_value END"""
+                        THEN s.confirmed_value ELSE s.agreed_value END,
+    carried_value = CASE WHEN {lost} AND s.facet = 'price' AND s.confirmed_value = '' AND s.sent_at > (
+                             SELECT c.sent_at FROM marketplaces_sync c
+                             WHERE c.listing_id = s.listing_id AND c.facet = 'content')
+                         THEN s.sent_value ELSE s.carried_value END"""
 
 
 # What was sent, never answered and is now replaced by something newer has its end written down here. It may
@@ -235,6 +244,7 @@ _TAKEN = """confirmed_version = CASE WHEN d.was_step THEN s.confirmed_version EL
     doubted_version = CASE WHEN d.was_step AND s.doubted_version <= d.version THEN 0
                            ELSE s.doubted_version END,
     agreed_value = CASE WHEN d.was_step OR s.facet <> 'price' THEN s.agreed_value ELSE d.value END,
+    carried_value = '',
     drift = CASE WHEN s.frozen_at IS NULL THEN '' ELSE s.drift END,
     look_at = CASE WHEN s.look_at IS NOT NULL AND d.confirmed < d.version
                    THEN least(s.look_at, now() + %(soon)s) ELSE s.look_at END"""

@@ -84,7 +84,7 @@ def _sort(turn: Turn, rules: Rules, dues: list[Due], holds: Mapping[int, HeldPri
             batch.unchanged.append(row)
         elif _waits(rules, due, wanted, hold):
             agreed = Price.read(due.agreed_value) or wanted
-            same = hold if held.stands(hold, due, wanted) else None
+            same = hold if held.stands(hold, due.confirmed_version, wanted) else None
             batch.kept.append(held.Kept(due.listing_id, due.version, agreed, wanted, same))
             continue
         else:
@@ -97,10 +97,9 @@ def _sort(turn: Turn, rules: Rules, dues: list[Due], holds: Mapping[int, HeldPri
 
 def _waits(rules: Rules, due: Due, wanted: Price, hold: HeldPrice | None) -> bool:
     """Tell whether a price moves too far and nobody has approved just that."""
-    if not rules.holds(Price.read(due.agreed_value), wanted):
-        return False
-    approved = hold is not None and hold.state == HeldPrice.State.APPROVED
-    return not (approved and held.stands(hold, due, wanted))
+    return rules.holds(Price.read(due.agreed_value), wanted) and not held.is_approved(
+        hold, due.confirmed_version, wanted
+    )
 
 
 def _send(batch: _Batch, due: Due, going: Price, *, is_step: bool) -> None:

@@ -90,9 +90,9 @@ class Line(NamedTuple):
     after: Price
     cost: Decimal | None
     agreed: Price | None
-    """What the marketplace has, as last wanted and confirmed."""
+    """What the guard compares with."""
     there: Price | None
-    """What it confirmed last, a step on the way down included."""
+    """What it confirmed last, a step on the way down included; else what it went on sale with."""
 
     @property
     def today(self) -> Price:
@@ -130,8 +130,8 @@ v.sku, p.sku, p.category_codes, coalesce(v.price, p.price),
 coalesce(v.promotional_price, p.promotional_price), p.cost
 """
 _LISTED = f"""
-SELECT l.id, s.follows, l.state = 'error', coalesce(nullif(s.agreed_value, ''), s.confirmed_value),
-       s.confirmed_value, {_COLUMNS}
+SELECT l.id, s.follows, l.state = 'error', {ledger.WEIGHED},
+       coalesce(nullif(s.confirmed_value, ''), s.agreed_value), {_COLUMNS}
 FROM marketplaces_listing l
 JOIN marketplaces_sync s ON s.listing_id = l.id AND s.facet = 'price'
 JOIN catalog_variation v ON v.id = l.variation_id

@@ -146,8 +146,11 @@ class Sync(models.Model):
     """What the marketplace has taken; while that is in doubt, the newest value that may stand there."""
     seen_value = models.TextField(blank=True)
     agreed_value = models.TextField(blank=True, db_default="")
-    """Of a price: the last one that was wanted and confirmed, no step on the way and not what a read-back
-    saw. What the guard compares with; empty until then."""
+    """Of a price: the last one that was wanted and confirmed, by itself or with the content that carried it,
+    no step on the way and not what a read-back saw. What the guard compares with; empty until then."""
+    carried_value = models.TextField(blank=True, db_default="")
+    """Of a price, while none was confirmed by itself: the newest that may stand there, as content carries it
+    that is not answered yet. Written before the call; the guard compares with it where nothing was agreed."""
     is_step = models.BooleanField(default=False, db_default=False)
     """True while what was sent is a step on the way down to the wanted price."""
     received_at = models.DateTimeField(default=timezone.now)
@@ -248,8 +251,9 @@ class Sync(models.Model):
 
     @property
     def there(self) -> str:
-        """What stands at the marketplace as far as we know: what was seen, or confirmed since."""
-        return self.seen_value if self.is_seen_last else self.confirmed_value or self.seen_value
+        """What stands at the marketplace as far as we know: what was seen, confirmed since, or published."""
+        published = self.agreed_value if self.follows else ""
+        return self.seen_value if self.is_seen_last else self.confirmed_value or published or self.seen_value
 
     @property
     def asked_by(self) -> str:

@@ -93,7 +93,7 @@ class HeldPrice(models.Model):
     version = models.PositiveIntegerField()
     """The wanted version of the listing's price that was kept back."""
     was = models.DecimalField(_("price there"), max_digits=14, decimal_places=2)
-    """What the marketplace had last confirmed."""
+    """What the marketplace had last confirmed, or what the publication under way carries."""
     price = models.DecimalField(_("held price"), max_digits=14, decimal_places=2)
     list_price = models.DecimalField(_("held price (from)"), max_digits=14, decimal_places=2)
     percent = models.DecimalField(_("change in %"), max_digits=14, decimal_places=2)

@@ -197,6 +197,10 @@ class OrderItem(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["order", "position"], name="orders_item_position_once"),
         ]
+        indexes = [
+            # The trigger of a product that is created after its orders.
+            models.Index(fields=["sku"], name="orders_item_by_sku"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.sku}"

@@ -17,8 +17,8 @@ from marketplaces.models.account import Connection
 class Hold(models.Model):
     """Units of one variation that one order takes, held back until the ERP's quantity accounts for them.
 
-    Triggers keep the rows in step with orders and queue (`orders` migrations 0010, 0011) and with the ERP's
-    quantities (`marketplaces` migration 0007), and mark the listings whenever `held` moves. Which
+    Triggers keep the rows in step with orders and queue (`orders` migrations 0010, 0011, 0014) and with the
+    ERP's quantities (`marketplaces` migration 0007), and mark the listings whenever `held` moves. Which
     quantity accounts for which order: docs/sync.md.
     """
 

@@ -577,3 +577,128 @@ def test_what_no_order_moves_leaves_the_holds_alone(two: TwoAccounts) -> None:
         cursor.execute("UPDATE marketplaces_connection SET last_error = ''")
     after = list(Sync.objects.order_by("listing_id", "facet").values_list("wanted_version", "due_at"))
     assert after == before
+
+
+@pytest.fixture
+def early(shop: Shop) -> str:
+    """An order of two units of a SKU the ERP has not created yet; its code."""
+    return ordering.import_order(shop.connection, remote_order("X", "APPROVED", skus=(SKU,))).order.code
+
+
+def creates(shop: Shop, qty: int = 10) -> None:
+    """The ERP's call that creates the product, with its figure."""
+    product = {"sku": SKU, "qty": qty, "name": "Panela"}
+    answer = client_of(shop.seller).post("/products", {"product": product}, format="json")
+    assert answer.status_code == 201, answer.content
+
+
+def free(shop: Shop) -> int:
+    """What is offered of the product."""
+    variation = Variation.objects.get(sku=SKU)
+    return stock.offers(shop.seller.pk, [variation.pk])[shop.connection.pk, variation.pk].published
+
+
+def takes(shop: Shop, code: str) -> None:
+    queue.lease(shop.seller, 100)
+    assert queue.acknowledge(shop.seller, code)
+
+
+def moves_on(code: str) -> None:
+    """The ERP reports the invoice: the order changes, and the queue need not tell of it."""
+    Order.objects.filter(code=code).update(status_type=OrderStatus.INVOICED.value)
+
+
+def test_a_product_created_after_its_order_was_acknowledged_is_offered_as_the_erp_says(
+    shop: Shop, early: str
+) -> None:
+    takes(shop, early)
+    creates(shop)
+    assert (free(shop), hold(early).held) == (10, 0)
+    moves_on(early)
+    assert (free(shop), hold(early).held) == (10, 0)
+
+
+def test_a_product_created_before_its_order_is_acknowledged_is_held_until_the_next_figure(
+    shop: Shop, early: str
+) -> None:
+    creates(shop)
+    assert free(shop) == 8
+    takes(shop, early)
+    moves_on(early)
+    assert free(shop) == 8
+    catalogue.set_stock(shop.seller.pk, [{"sku": SKU, "qty": 10}])
+    assert (free(shop), hold(early).held) == (10, 0)
+
+
+def test_a_product_created_while_the_erp_has_its_order_is_freed_by_a_figure_that_falls(
+    shop: Shop, early: str
+) -> None:
+    queue.lease(shop.seller, 100)
+    creates(shop)
+    assert free(shop) == 8
+    catalogue.set_stock(shop.seller.pk, [{"sku": SKU, "qty": 8}])
+    assert free(shop) == 8
+    queue.acknowledge(shop.seller, early)
+    assert (free(shop), hold(early).held) == (8, 0)
+
+
+def test_a_product_created_after_units_the_erp_was_not_told_of_is_held_until_it_was(
+    shop: Shop, early: str
+) -> None:
+    takes(shop, early)
+    ordering.import_order(shop.connection, remote_order("X", "APPROVED", minutes=1, skus=(SKU, SKU)))
+    creates(shop)
+    assert free(shop) == 6
+    takes(shop, early)
+    catalogue.set_stock(shop.seller.pk, [{"sku": SKU, "qty": 6}])
+    assert (free(shop), hold(early).held) == (6, 0)
+
+
+def test_a_product_created_anew_is_offered_as_the_erp_says(shop: Shop) -> None:
+    shop.sell(SKU)
+    code = ordering.import_order(shop.connection, remote_order("X", "APPROVED", skus=(SKU,))).order.code
+    takes(shop, code)
+    catalogue.delete_product(shop.seller.pk, SKU)
+    creates(shop, 8)
+    moves_on(code)
+    assert (free(shop), hold(code).held) == (8, 0)
+
+
+@pytest.mark.parametrize("status", ["SHIPPED", "DELIVERED", "CANCELED"])
+def test_a_product_created_after_its_order_is_over_holds_nothing(shop: Shop, early: str, status: str) -> None:
+    Order.objects.filter(code=early).update(status_type=status)
+    creates(shop)
+    assert not Hold.objects.exists()
+
+
+def test_a_product_created_after_a_cancellation_is_held_when_the_order_comes_back_to_life(
+    shop: Shop, early: str
+) -> None:
+    takes(shop, early)
+    ordering.cancel(shop.seller, early)
+    creates(shop)
+    with transaction.atomic():
+        cancel_refused(Order.objects.select_for_update().get(code=early))
+    assert free(shop) == 8
+    takes(shop, early)
+    catalogue.set_stock(shop.seller.pk, [{"sku": SKU, "qty": 8}])
+    assert free(shop) == 8
+
+
+def test_another_sellers_product_of_the_same_sku_holds_nothing(
+    shop: Shop, early: str, sandbox: SandboxSimulator
+) -> None:
+    open_shop(sandbox, "Beto").sell(SKU)
+    assert not Hold.objects.exists()
+
+
+def test_a_product_and_an_order_that_miss_each_other_meet_at_the_acknowledgement(
+    shop: Shop, early: str
+) -> None:
+    """Both were being written at once, so that neither saw the other."""
+    creates(shop)
+    Hold.objects.all().delete()
+    takes(shop, early)
+    assert (hold(early).held, free(shop)) == (2, 8)
+    catalogue.set_stock(shop.seller.pk, [{"sku": SKU, "qty": 10}])
+    assert (hold(early).held, free(shop)) == (0, 10)

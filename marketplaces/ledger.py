@@ -175,7 +175,8 @@ _REPLACED = f"{_NEVER_ANSWERED} AND s.sent_version < d.version"
 _SENT = f"""
 WITH {_ROWS}, ended AS (
     SELECT s.listing_id, s.facet, s.passages + 1 AS passages, s.sent_version AS version,
-        s.sent_value AS value, '' AS why, 0 AS skipped, s.sent_received_at AS received_at,
+        s.sent_value AS value, CASE WHEN s.why_version = s.sent_version THEN s.why ELSE '' END AS why,
+        {passages.skipped("s.sent_version", _SETTLED_VERSION)} AS skipped, s.sent_received_at AS received_at,
         s.queued_at, s.sent_at, s.sent_cause AS cause
     FROM d JOIN marketplaces_sync s ON {_THESE}
     WHERE {_REPLACED}
@@ -215,6 +216,7 @@ WITH {_ROWS}, was AS (
     SELECT d.*, {_SETTLED_VERSION} AS settled, s.confirmed_version AS confirmed,
         {sent} AS was_sent, {step} AS was_step, {once_more} AS once_more,
         CASE WHEN s.why_version = d.version THEN s.why ELSE '' END AS why,
+        {passages.skipped("d.version", _SETTLED_VERSION)} - ({_REPLACED})::int AS skipped,
         CASE WHEN {sent} THEN s.sent_cause WHEN s.wanted_version = d.version THEN s.cause ELSE '' END AS cause
     FROM d JOIN marketplaces_sync s ON {_THESE}
 ), ended AS (
@@ -229,7 +231,7 @@ WITH {_ROWS}, was AS (
         d.was_sent, d.was_step,
         CASE WHEN d.was_sent THEN s.sent_value ELSE d.value END AS value,
         d.why,
-        CASE WHEN d.was_step THEN 0 ELSE greatest(0, d.version - d.settled - 1) END AS skipped,
+        CASE WHEN d.was_step THEN 0 ELSE greatest(0, d.skipped) END AS skipped,
         CASE WHEN d.was_sent THEN s.sent_received_at ELSE s.received_at END AS received_at,
         CASE WHEN d.was_sent THEN s.queued_at ELSE s.received_at END AS queued_at,
         CASE WHEN d.was_sent THEN s.sent_at END AS sent_at, d.cause

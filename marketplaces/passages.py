@@ -12,6 +12,17 @@ UNSTAMPED = (
 """What `ended` says of an end that was no value's way."""
 
 
+def skipped(version: str, settled: str) -> str:
+    """Count the values replaced before they were sent: those since the last one settled or sent.
+
+    What was sent and never answered has a passage of its own. `version` and `settled` are SQL expressions.
+    """
+    return f"""CASE WHEN {version} - {settled} > 1 THEN {version} - 1 - greatest({settled}, (
+        SELECT max(p.version) FROM marketplaces_passage p WHERE p.listing_id = s.listing_id
+        AND p.facet = s.facet AND p.outcome = 'unanswered' AND p.version < {version}
+    )) ELSE 0 END"""  # noqa: S608 - SQL of our own
+
+
 def keep(outcome: str, settled_at: str = "clock_timestamp()", cause: str = "''") -> str:
     """Return the part of a statement that writes `ended` into the rings, the oldest passage giving way.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.utils import timezone
@@ -11,6 +12,7 @@ from catalog.models import Product, Variation
 from marketplaces import engine, lag, services, tasks
 from marketplaces.contract import Facet
 from marketplaces.models import KEPT, Connection, Lag, Lane, Listing, Passage, Sync
+from marketplaces.pricing import Rules
 from tests.marketplaces.shop import Shop, change_product, open_shop, set_qty
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -89,6 +91,65 @@ def test_a_send_whose_answer_was_lost_and_whose_value_was_replaced_is_not_forgot
         ("5", "unanswered"),
         ("4", "confirmed"),
     ]
+
+
+def loses_the_answer(shop: Shop) -> None:
+    """The stock lane sends, and no answer comes."""
+    shop.sandbox.add_fault(match="/v1/stock", kind="status", status=503, after_commit=True)
+    shop.run_lane("stock")
+
+
+def skipped(shop: Shop) -> list[tuple[str, str, str, int]]:
+    return [(one.value, one.outcome, one.why, one.skipped) for one in way(shop, "PAN-1", "stock")][1:]
+
+
+def test_a_value_whose_answer_was_lost_is_not_counted_as_one_never_sent(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", qty=10)
+    shop.connect()
+    for qty in (9, 8, 7):
+        set_qty(variation, qty)
+    loses_the_answer(shop)
+    for qty in (6, 5):
+        set_qty(variation, qty)
+    loses_the_answer(shop)
+    set_qty(variation, 4)
+    shop.run_lane("stock")
+    for qty in (3, 2):
+        set_qty(variation, qty)
+    shop.run_lane("stock")
+
+    assert skipped(shop) == [
+        ("7", "unanswered", "", 2),
+        ("5", "unanswered", "", 1),
+        ("4", "confirmed", "", 0),
+        ("2", "confirmed", "", 1),
+    ]
+
+
+def test_a_value_whose_answer_was_lost_still_says_what_asked_for_it(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", qty=10)
+    shop.connect()
+    services.retry_facet(listing=shop.listing("PAN-1"), facet="stock")
+    loses_the_answer(shop)
+    set_qty(variation, 4)
+    shop.run_lane("stock")
+
+    assert skipped(shop) == [("10", "unanswered", "again", 0), ("4", "confirmed", "", 0)]
+
+
+def test_a_price_whose_answer_was_lost_is_not_counted_by_the_one_that_is_held(shop: Shop) -> None:
+    variation = shop.sell("PAN-1", price="100.00")
+    shop.save_rules(Rules(most_drop=Decimal(50)))
+    shop.connect()
+    shop.sandbox.add_fault(match="/v1/prices", kind="status", status=503, after_commit=True)
+    change_product(variation, price="90.00")
+    shop.run_lane("price")
+    for price in ("80.00", "10.00"):
+        change_product(variation, price=price)
+    shop.run_lane("price")
+
+    last = way(shop, "PAN-1", "price")[-1]
+    assert (last.outcome, last.skipped) == ("held", 1)
 
 
 def test_who_asked_for_it_is_kept(shop: Shop) -> None:

@@ -36,6 +36,7 @@ from marketplaces.contract import (
     ListingReader,
     ListingState,
     ListingView,
+    MarketplaceError,
     Match,
     Matcher,
     MatchQuery,
@@ -43,6 +44,8 @@ from marketplaces.contract import (
     Receipt,
     Refused,
     TaxonomySource,
+    Unavailable,
+    UnexpectedAnswer,
     Verdict,
     WithdrawItem,
 )
@@ -76,7 +79,8 @@ def run_content(turn: Turn) -> timedelta:
 
     What the seller decided (switches, mapping, price rules) is read after what is due, in every batch: a
     decision that made a row due is then never older than the row. A category whose schema gets no answer
-    holds up its own listings alone; the lane says so, and backs off, when all else is sent.
+    holds up its own listings alone; the lane says so, and backs off, when all else is sent. A listing the
+    marketplace answers with an error is found and set apart (`marketplaces.easing`).
     """
     adapter = turn.adapter
     if not isinstance(adapter, ContentPublisher):
@@ -85,25 +89,25 @@ def run_content(turn: Turn) -> timedelta:
     schemas: Schemas = {}
     size = turn.connection.marketplace.description.batch.content
     while turn.has_time():
-        taken = ledger.take_due(turn.connection.pk, Facet.CONTENT, size)
+        taken = ledger.take_due(turn.connection.pk, Facet.CONTENT, turn.easing.reach(size))
         if not taken:
             break
         turn.connection.refresh_from_db(fields=["sync_content", "auto_reconnect"])
         translator = Translator(turn.connection, source, schemas)
         turn.record.causes = {due.sku: due.cause for due in taken}
         states.start_loads(due.load_id for due in taken)
-        to_withdraw = [due for due in taken if _is_to_withdraw(due)]
-        to_publish = [due for due in taken if _is_to_publish(due, turn.connection.sync_content)]
+        follows = turn.connection.sync_content
+        to_send = [due for due in taken if _is_to_withdraw(due) or _is_to_publish(due, follows)]
         to_check = [due for due in taken if due.state == State.ERROR and due.intent == Listing.Intent.LISTED]
-        handled = {due.listing_id for due in (*to_withdraw, *to_publish, *to_check)}
+        handled = {due.listing_id for due in (*to_send, *to_check)}
         _leave([due for due in taken if due.listing_id not in handled])
-        if to_withdraw:
-            _withdraw(turn, adapter, to_withdraw)
-        if to_publish:
-            _publish(turn, adapter, translator, to_publish)
+        for some in turn.easing.calls(to_send, size, lambda due: due.is_apart, _is_fresh):
+            _send(turn, adapter, translator, some)
         if to_check:
             _check_again(turn, translator, to_check)
         states.finish_loads(turn.connection.pk)
+        if turn.easing.was_in_vain:
+            return publish.IN_VAIN
     for told in schemas.values():
         if isinstance(told, taxonomy.GETS_NO_ANSWER):
             raise told
@@ -118,6 +122,40 @@ def _is_to_publish(due: Due, content_follows: bool) -> bool:
     return due.intent == Listing.Intent.LISTED and (
         due.state in TO_SEND or (content_follows and due.state in ON_SALE)
     )
+
+
+def _is_fresh(due: Due) -> bool:
+    """Tell whether no call about it can have failed: it was neither sent nor looked up nor matched yet."""
+    return due.sent_at is None and (due.mode != Listing.Mode.ASSOCIATE or bool(due.catalogue_id))
+
+
+def _send(turn: Turn, adapter: ContentPublisher, translator: Translator, dues: Sequence[Due]) -> None:
+    """Withdraw or publish; an error passes through unless one listing seems to be at fault."""
+    to_withdraw = [due for due in dues if _is_to_withdraw(due)]
+    to_publish = [due for due in dues if not _is_to_withdraw(due)]
+    try:
+        if to_withdraw:
+            _withdraw(turn, adapter, to_withdraw)
+        is_published = _publish(turn, adapter, translator, to_publish)
+    except (Unavailable, UnexpectedAnswer) as error:
+        turn.easing.narrow(len(dues), error, is_apart=dues[0].is_apart)
+        if len(dues) == 1:
+            _set_apart(turn, dues[0], error)
+    else:
+        if to_withdraw or is_published:
+            turn.easing.go_on()
+
+
+@begin_again
+def _set_apart(turn: Turn, due: Due, error: MarketplaceError) -> None:
+    """Try it again later, by itself; after some tries it is refused, so that its load has an end.
+
+    It may be there for all that: whoever asks for it again has it looked up first.
+    """
+    row = (due.listing_id, due.version, "")
+    if ledger.set_apart(Facet.CONTENT, row) >= ledger.BLOCKS_AFTER:
+        said = Outcome(due.sku, Verdict.REJECTED, issues=(publish.error_there(error),))
+        settle_results(turn, {due.sku: row}, [said])
 
 
 def _leave(dues: Sequence[Due]) -> None:
@@ -168,7 +206,8 @@ def digest(item: ContentItem) -> str:
     return hashlib.sha256(json.dumps(words, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def _publish(turn: Turn, adapter: ContentPublisher, translator: Translator, dues: Sequence[Due]) -> None:
+def _publish(turn: Turn, adapter: ContentPublisher, translator: Translator, dues: Sequence[Due]) -> bool:
+    """Check, look up, match and send; False where there was nothing to send."""
     drafts = _drafts(translator, dues)
     by_id = {due.listing_id: due for due in dues}
     sound: list[Due] = []
@@ -187,7 +226,7 @@ def _publish(turn: Turn, adapter: ContentPublisher, translator: Translator, dues
     sound = _look_up_uncertain(turn, sound, found, by_id)
     sound = _match(turn, sound, drafts, links, by_id)
     if not sound:
-        return
+        return False
     items = [
         replace(
             _as_sent(due, drafts[due.listing_id].item, links[due.listing_id]), remote_id=found[due.listing_id]
@@ -212,6 +251,7 @@ def _publish(turn: Turn, adapter: ContentPublisher, translator: Translator, dues
         return adapter.publish_content(list(going.values()))
 
     halving.send(turn, items, send, partial(_settle_batch, turn, rows, by_id))
+    return True
 
 
 def _mark_sent(dues: Sequence[Due], rows: Sequence[Row]) -> None:

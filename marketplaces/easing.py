@@ -8,9 +8,11 @@ fails is narrowed down within the run until one item stands alone, and that one 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from marketplaces.batches import batches
 from marketplaces.contract import MarketplaceError, Throttled, Unavailable, UnexpectedAnswer
 from marketplaces.models import Lane
 
@@ -44,6 +46,10 @@ class Easing:
         """True in a run after one that failed: one call at a time, of as many items as `choose` says."""
         return self._failures > 0
 
+    def reach(self, size: int) -> int:
+        """How many due items to choose from, where `size` of them are wanted."""
+        return max(size, REACH) if self.is_on else size
+
     def choose(self, items: Sequence[T], size: int, is_fresh: Callable[[T], bool]) -> Sequence[T]:
         """Return what the next call is about, `size` items at most.
 
@@ -60,6 +66,19 @@ class Easing:
             return fresh[:limit]
         start = self._failures * limit % max(1, len(items))
         return [*items[start:], *items[:start]][:limit]
+
+    def calls(
+        self, items: Sequence[T], size: int, is_apart: Callable[[T], bool], is_fresh: Callable[[T], bool]
+    ) -> deque[Sequence[T]]:
+        """Return what goes out now, call by call: what fails by itself last, one of it, and alone."""
+        alone = [item for item in items if is_apart(item)][:1]
+        others = [item for item in items if not is_apart(item)]
+        if self.is_on:
+            chosen = self.choose(others, size, is_fresh)
+            calls = deque([chosen] if chosen else [])
+        else:
+            calls = deque(batches(others, size))
+        return calls + deque([alone] if alone else [])
 
     def go_on(self) -> None:
         """A call went through: the marketplace works, and the failures in a row are over."""

@@ -33,7 +33,7 @@ from marketplaces.contract import (
     Throttled,
     Unavailable,
 )
-from marketplaces.easing import REACH, Easing
+from marketplaces.easing import Easing
 from marketplaces.models import Connection, Lane, Pace, SharedPace, Sync
 from marketplaces.record import Record
 
@@ -132,7 +132,7 @@ class Turn:
 
     def reach(self, size: int) -> int:
         """How many due items to take at once, where a call carries at most `size`."""
-        return max(size, REACH) if self.easing.is_on else size * self.calls_together()
+        return self.easing.reach(size if self.easing.is_on else size * self.calls_together())
 
     def call(self, work: Callable[[], T], skus: Sequence[str] = ()) -> T:
         """Wait for the connection's next rate slot, then do one call; contract errors pass through.

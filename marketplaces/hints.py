@@ -239,7 +239,8 @@ _TEXTS: Mapping[IssueKind, tuple[str, str, str]] = {
     IssueKind.ERROR_THERE: (
         gettext_noop("The marketplace answers this item with an error of its own"),
         gettext_noop(
-            "It takes your other items. We go on trying by ourselves; if it lasts, talk to the marketplace."
+            "It takes your other items. We go on trying by ourselves with price and stock; a publication "
+            "goes out again when it is reconnected or its data change. If it lasts, talk to the marketplace."
         ),
         MARKETPLACE,
     ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,7 +10,6 @@ from typing import Generic, TypeVar
 
 from hub.transactions import begin_again
 from marketplaces import halving, ledger, staircase, states, submissions
-from marketplaces.batches import batches
 from marketplaces.contract import (
     Facet,
     Issue,
@@ -104,7 +102,12 @@ def send(turn: Turn, facet: Facet, these: Round[Item], publish: Callable[[Sequen
     due as if it had not been taken. What fails by itself is tried again later, alone.
     The stamp of sending is the moment it was written down for the whole round, never later than its call.
     """
-    calls = _calls(turn, these)
+    calls = turn.easing.calls(
+        list(these.items.values()),
+        these.size,
+        lambda item: item.sku in these.apart,
+        lambda item: item.sku not in these.uncertain,
+    )
     if not calls:
         return
     until = time.monotonic() + TOO_OLD
@@ -124,18 +127,6 @@ def send(turn: Turn, facet: Facet, these: Round[Item], publish: Callable[[Sequen
         _settle_round(turn, facet, these.rows, told)
     if failed is not None and len(failed.skus) == 1:
         _set_apart(turn, facet, these.rows[failed.skus[0]], failed.error)
-
-
-def _calls(turn: Turn, these: Round[Item]) -> deque[Sequence[Item]]:
-    """Return what goes out now, call by call: what fails by itself last, one of it, and alone."""
-    alone = [item for sku, item in these.items.items() if sku in these.apart][:1]
-    others = [item for sku, item in these.items.items() if sku not in these.apart]
-    if turn.easing.is_on:
-        chosen = turn.easing.choose(others, these.size, lambda item: item.sku not in these.uncertain)
-        calls = deque([chosen] if chosen else [])
-    else:
-        calls = deque(batches(others, these.size))
-    return calls + deque([alone] if alone else [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +161,17 @@ def _call(
     return None
 
 
+def error_there(error: MarketplaceError) -> Issue:
+    """Tell that the marketplace answers this item, and no other, with an error of its own."""
+    return Issue(IssueKind.ERROR_THERE, message=str(error)[:500])
+
+
 @begin_again
 def _set_apart(turn: Turn, facet: Facet, row: ledger.Row, error: MarketplaceError) -> None:
     """Try it again later, by itself; after some tries people are told. It stays due all the while."""
     if ledger.set_apart(facet, row) == ledger.BLOCKS_AFTER:
-        words = (Issue(IssueKind.ERROR_THERE, message=str(error)[:500]),)
         connection, origin = turn.connection, StoredIssue.Origin.MARKETPLACE
-        refusal = states.Refusal(row[0], None, row[1], words)
+        refusal = states.Refusal(row[0], None, row[1], (error_there(error),))
         states.open_issues(connection.seller_id, connection.pk, facet, origin, [refusal])
 
 

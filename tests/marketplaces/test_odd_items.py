@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -14,15 +15,22 @@ from django.db.models import F
 from django.utils import timezone
 
 from catalog.models import Variation
-from marketplaces import engine, ledger
+from marketplaces import engine, ledger, services
 from marketplaces.adapters.sandbox.adapter import SandboxAdapter
 from marketplaces.contract import BatchSizes, Facet, MarketplaceError, Unavailable, UnexpectedAnswer
-from marketplaces.models import Lane, Listing, Marketplace, Sync
+from marketplaces.models import Lane, Listing, Load, Marketplace, Sync
 from tests import bulk
 from tests.marketplaces.shop import Shop, change_product, set_qty
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PUBLISH = {"stock": "publish_stock", "price": "publish_prices", "observe": "read_listings"}
+PUBLISH = {
+    "stock": "publish_stock",
+    "price": "publish_prices",
+    "observe": "read_listings",
+    "content": "publish_content",
+    "withdraw": "withdraw",
+    "match": "match",
+}
 
 
 class Choking:
@@ -188,12 +196,12 @@ def test_a_marketplace_that_is_down_is_called_as_seldom_as_ever(
     choking.on("stock", "*")
     set_qty(variation("PAN-1"), 0), set_qty(variation("PAN-2"), 0)
 
-    for time in range(6):
+    for place in range(6):
         run(two)
         state = lane(two)
-        assert (len(choking.calls), state.failures) == (time + 1, time + 1)
+        assert (len(choking.calls), state.failures) == (place + 1, place + 1)
         assert state.last_error_at is not None
-        assert state.run_at - state.last_error_at == timedelta(seconds=2**time)
+        assert state.run_at - state.last_error_at == timedelta(seconds=2**place)
 
     assert {tuple(skus) for skus in choking.calls[2:]} == {("PAN-1",), ("PAN-2",)}, "each has its turn"
     choking.odd.clear()
@@ -280,3 +288,190 @@ def test_an_answer_without_a_verdict_is_counted_anew_after_errors(two: Shop, cho
         two.run_lane("stock")
 
     assert two.shown("PAN-1")["quantity"] == 0
+
+
+def load(shop: Shop, action: str, *skus: str) -> Load:
+    """Ask for it; nothing is sent yet."""
+    if action in (Load.Action.CONNECT, Load.Action.ASSOCIATE):
+        chosen = Variation.objects.filter(seller=shop.seller, sku__in=skus)
+        return services.start_load(connection=shop.connection, action=action, variations=chosen)
+    listings = Listing.objects.filter(connection=shop.connection, variation__sku__in=skus)
+    return services.start_load(connection=shop.connection, action=action, listings=listings)
+
+
+def try_alone(shop: Shop) -> None:
+    """Let the pause of what is set apart be over."""
+    Sync.objects.filter(facet="content", due_at__isnull=False).update(due_at=timezone.now())
+    run(shop, "content")
+
+
+@pytest.mark.parametrize("odd", ["NEW-1", "NEW-2"])
+def test_a_product_the_marketplace_breaks_on_stops_no_other_publication(
+    shop: Shop, choking: Choking, odd: str
+) -> None:
+    other = "NEW-2" if odd == "NEW-1" else "NEW-1"
+    shop.sell("NEW-1"), shop.sell("NEW-2")
+    choking.on("content", odd)
+    load(shop, Load.Action.CONNECT, "NEW-1", "NEW-2")
+
+    for _time in range(3):
+        run(shop, "content")
+
+    assert (shop.listing(other).state, shop.listing(odd).state) == ("processing", "waiting")
+    assert lane(shop, "content").failures == 0
+    row = shop.sync(odd, "content")
+    assert row.due_at is not None
+    assert timezone.now() < row.due_at < timezone.now() + timedelta(minutes=1)
+
+
+def test_a_product_the_marketplace_breaks_on_ends_as_an_error_and_so_does_its_load(
+    shop: Shop, choking: Choking
+) -> None:
+    shop.sell("NEW-1"), shop.sell("NEW-2")
+    choking.error = Unavailable("POST /v1/listings: HTTP 500")
+    choking.on("content", "NEW-1")
+    asked = load(shop, Load.Action.CONNECT, "NEW-1", "NEW-2")
+
+    for _time in range(3):
+        run(shop, "content")
+    for _time in range(2):
+        assert shop.listing("NEW-1").state == "waiting"
+        try_alone(shop)
+    shop.settle()
+
+    asked.refresh_from_db()
+    assert (shop.listing("NEW-1").state, shop.listing("NEW-2").state) == ("error", "connected")
+    assert asked.state == Load.State.DONE
+    (issue,) = shop.issues("NEW-1")
+    assert (issue.kind, issue.facet) == ("error_there", "content")
+    assert issue.message == "POST /v1/listings: HTTP 500"
+    row = shop.sync("NEW-1", "content")
+    assert (row.due_at, row.failures) == (None, 0)
+
+    choking.odd.clear()
+    shop.send_again("NEW-1")
+    assert (shop.listing("NEW-1").state, shop.issues("NEW-1")) == ("connected", [])
+
+
+def test_a_product_that_was_created_for_all_the_error_is_not_created_twice(
+    shop: Shop, choking: Choking, monkeypatch: Any
+) -> None:
+    shop.sell("NEW-1"), shop.sell("NEW-2")
+    load(shop, Load.Action.CONNECT, "NEW-1", "NEW-2")
+    really = SandboxAdapter.publish_content
+    codes: list[str] = []
+
+    def choke_after(adapter: SandboxAdapter, items: Sequence[Any]) -> Any:
+        of_it = [one.remote_id for one in items if one.sku == "NEW-1"]
+        codes.extend(of_it)
+        answer = really(adapter, items)
+        if of_it:
+            raise choking.error
+        return answer
+
+    with monkeypatch.context() as here:
+        here.setattr(SandboxAdapter, "publish_content", choke_after)
+        for _time in range(8):
+            try_alone(shop)
+            time.sleep(0.1)
+    assert shop.listing("NEW-1").state == "error"
+    shop.send_again("NEW-1")
+
+    assert shop.listing("NEW-1").state == "connected"
+    assert codes[0] == ""
+    assert "" not in codes[1:], "it was looked up before it was sent again"
+    assert len(shop.sandbox.listings(shop.account["account_id"], sku="NEW-1")["listings"]) == 1
+
+
+@pytest.mark.parametrize("kind", ["observe", "match"])
+def test_a_product_the_marketplace_breaks_on_before_it_is_sent_stops_no_other(
+    two: Shop, choking: Choking, kind: str
+) -> None:
+    if kind == "observe":
+        Listing.objects.update(remote_id="")
+        action, skus = Load.Action.RECONNECT, ("PAN-1", "PAN-2")
+    else:
+        two.sell("PAN-8", ean=variation("PAN-1").product.ean)
+        two.sell("PAN-9", ean=variation("PAN-2").product.ean)
+        action, skus = Load.Action.ASSOCIATE, ("PAN-8", "PAN-9")
+    choking.on(kind, skus[0])
+    asked = load(two, action, *skus)
+
+    for _time in range(8):
+        try_alone(two)
+    choking.odd.clear()
+    two.settle()
+
+    asked.refresh_from_db()
+    assert two.listing(skus[0]).state == "error"
+    assert [one.kind for one in two.issues(skus[0])] == ["error_there"]
+    assert two.listing(skus[1]).state == "connected"
+    assert asked.state == Load.State.DONE
+
+
+def test_a_withdrawal_the_marketplace_breaks_on_stops_no_other(two: Shop, choking: Choking) -> None:
+    choking.on("withdraw", "PAN-1")
+    asked = load(two, Load.Action.DISCONNECT, "PAN-1", "PAN-2")
+
+    for _time in range(8):
+        try_alone(two)
+
+    asked.refresh_from_db()
+    assert (two.listing("PAN-1").state, two.listing("PAN-2").state) == ("error", "disconnected")
+    assert asked.state == Load.State.DONE
+    choking.odd.clear()
+    two.send_again("PAN-1", action=Load.Action.DISCONNECT)
+    assert two.listing("PAN-1").state == "disconnected"
+
+
+def test_a_marketplace_that_takes_no_content_at_all_is_called_once_a_run_and_no_product_is_blamed(
+    shop: Shop, choking: Choking
+) -> None:
+    shop.sell("NEW-1"), shop.sell("NEW-2")
+    choking.on("content", "*")
+    load(shop, Load.Action.CONNECT, "NEW-1", "NEW-2")
+
+    for place in range(6):
+        try_alone(shop)
+        assert (len(choking.calls), lane(shop, "content").failures) == (place + 1, place + 1)
+    assert not shop.issues("NEW-1")
+    choking.odd.clear()
+    try_alone(shop)
+    shop.settle()
+    assert (shop.listing("NEW-1").state, shop.listing("NEW-2").state) == ("connected", "connected")
+
+
+def test_a_listing_whose_new_content_the_marketplace_breaks_on_stays_on_sale_until_its_data_change(
+    two: Shop, choking: Choking
+) -> None:
+    services.set_switches(connection=two.connection, sync_content=True)
+    choking.on("content", "PAN-1")
+    for sku in ("PAN-1", "PAN-2"):
+        change_product(variation(sku), brand="Rochedo")
+
+    for _time in range(8):
+        try_alone(two)
+
+    assert (two.listing("PAN-1").state, two.sync("PAN-1", "content").due_at) == ("connected", None)
+    assert [one.kind for one in two.issues("PAN-1")] == ["error_there"]
+    choking.odd.clear()
+    change_product(variation("PAN-1"), brand="Panex 2")
+    two.settle()
+    for sku in ("PAN-1", "PAN-2"):
+        row = two.sync(sku, "content")
+        assert (row.confirmed_version, two.issues(sku)) == (row.wanted_version, [])
+
+
+def test_one_product_of_many_is_found_with_few_calls(shop: Shop, choking: Choking) -> None:
+    skus = [f"NEW-{place:03d}" for place in range(120)]
+    for sku in skus:
+        shop.sell(sku)
+    choking.on("content", skus[57])
+    load(shop, Load.Action.CONNECT, *skus)
+
+    for _time in range(4):
+        run(shop, "content")
+
+    assert len(choking.calls) < 30
+    waiting = Listing.objects.filter(connection=shop.connection, state="waiting")
+    assert [one.variation.sku for one in waiting] == [skus[57]]

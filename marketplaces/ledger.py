@@ -81,11 +81,7 @@ that was kept); else what a publication carries."""
 
 # Picked first and then looked at: a mass of rows that became due in the same moment costs no batch more.
 _TAKE = """
-WITH s AS MATERIALIZED (
-    SELECT * FROM marketplaces_sync
-    WHERE connection_id = %s AND facet = %s AND due_at <= now() AND submission_id IS NULL AND {which}
-    ORDER BY due_at, listing_id LIMIT %s
-)
+WITH s AS MATERIALIZED ({picked})
 SELECT s.listing_id, s.wanted_version,
        s.sent_version > greatest(s.confirmed_version, s.refused_version)
        OR s.drift = 'outside' AND s.seen_value <> s.confirmed_value
@@ -110,20 +106,38 @@ ORDER BY s.due_at, s.listing_id
 """
 _OFFER = "JOIN marketplaces_offer q ON q.connection_id = l.connection_id AND q.variation_id = l.variation_id"
 _OFFERED = {"quantity": "q.published", "offer": _OFFER, "is_apart": _IS_APART, "weighed": WEIGHED}
-_TAKE_ZEROS = _TAKE.format(which="to_zero", **_OFFERED)
-_TAKE_OTHERS = _TAKE.format(which="NOT to_zero", **_OFFERED)
-_TAKE_PRICES = _TAKE.format(which="NOT to_zero", quantity="0", offer="", is_apart=_IS_APART, weighed=WEIGHED)
+_PRICED = {"quantity": "0", "offer": "", "is_apart": _IS_APART, "weighed": WEIGHED}
+
+
+def _pick(which: str) -> str:
+    return f"""SELECT * FROM marketplaces_sync
+    WHERE connection_id = %s AND facet = %s AND due_at <= now() AND submission_id IS NULL AND {which}
+    ORDER BY due_at, listing_id LIMIT %s"""
+
+
+_ZEROS, _OTHERS = (_pick(f"{which} AND failures <= {BLOCKS_AFTER}") for which in ("to_zero", "NOT to_zero"))
+# One, for one goes out a round. Where fewer others are due than the limit, it is among as many as that.
+_ONE_APART = f"SELECT * FROM ({_pick('true')}) s WHERE {_IS_APART} ORDER BY due_at, listing_id LIMIT 1"
+_TAKE_ZEROS = _TAKE.format(picked=_ZEROS, **_OFFERED)
+_TAKE_OTHERS = _TAKE.format(picked=_OTHERS, **_OFFERED)
+_TAKE_PRICES = _TAKE.format(picked=_OTHERS, **_PRICED)
 _TAKES = {
     Facet.STOCK: (_TAKE_ZEROS, _TAKE_OTHERS),
     Facet.PRICE: (_TAKE_PRICES,),
     Facet.CONTENT: (_TAKE_OTHERS,),
+}
+_TAKE_APART = {
+    Facet.STOCK: _TAKE.format(picked=_ONE_APART, **_OFFERED),
+    Facet.PRICE: _TAKE.format(picked=_ONE_APART, **_PRICED),
+    Facet.CONTENT: _TAKE.format(picked=_ONE_APART, **_OFFERED),
 }
 
 
 def take_due(connection_id: int, facet: Facet, limit: int) -> list[Due]:
     """Return the rows of a facet that have waited longest, with the values wanted at this moment.
 
-    Quantities that fell to nothing come before all others.
+    Quantities that fell to nothing come before all others, and what fails by itself after all others, one
+    of it: however many these are, they keep nothing waiting.
     """
     found: list[Due] = []
     with database.cursor() as cursor:
@@ -131,6 +145,9 @@ def take_due(connection_id: int, facet: Facet, limit: int) -> list[Due]:
             if len(found) < limit:
                 cursor.execute(statement, [connection_id, facet.value, limit - len(found)])
                 found += [Due(*row) for row in cursor.fetchall()]
+        if len(found) < limit:
+            cursor.execute(_TAKE_APART[facet], [connection_id, facet.value, limit])
+            found += [Due(*row) for row in cursor.fetchall()]
     return found
 
 

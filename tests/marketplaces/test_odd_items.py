@@ -475,3 +475,71 @@ def test_one_product_of_many_is_found_with_few_calls(shop: Shop, choking: Chokin
     assert len(choking.calls) < 30
     waiting = Listing.objects.filter(connection=shop.connection, state="waiting")
     assert [one.variation.sku for one in waiting] == [skus[57]]
+
+
+def many_apart(shop: Shop, kind: str) -> tuple[list[str], str]:
+    """More odd items than a call carries, tried alone before and due again; and one that becomes due now."""
+    size = getattr(shop.connection.marketplace.description.batch, kind)
+    bulk.put_on_sale(
+        database.connection,
+        seller_id=shop.seller.pk,
+        connection_id=shop.connection.pk,
+        prefix="R-N",
+        products=size + 50,
+    )
+    memory = Path(shop.sandbox._folder.name)  # type: ignore[union-attr]
+    odd = list(bulk.skus("R-N", size + 50))
+    bulk.show_in_the_sandbox(memory, shop.account["account_id"], odd)
+    healthy = odd.pop()
+    long_ago = timezone.now() - timedelta(minutes=1)
+    rows = Sync.objects.filter(connection=shop.connection, facet=kind)
+    rows.exclude(listing__variation__sku=healthy).update(
+        wanted_version=2, sent_version=2, failures=ledger.BLOCKS_AFTER + 1, due_at=long_ago
+    )
+    return odd, healthy
+
+
+@pytest.mark.parametrize("kind", ["stock", "price"])
+def test_more_odd_items_than_a_call_carries_keep_no_other_waiting(
+    shop: Shop, choking: Choking, kind: str
+) -> None:
+    odd, healthy = many_apart(shop, kind)
+    choking.on(kind, *odd)
+    set_qty(variation(healthy), 3), change_product(variation(healthy), price="140.00")
+
+    run(shop, kind)
+
+    shown = shop.shown(healthy)
+    assert shown["quantity"] == 3 if kind == "stock" else shown["price"] == "140.00"
+    assert lane(shop, kind).failures == 0
+
+
+def test_odd_items_that_are_due_are_tried_one_after_the_other(shop: Shop, choking: Choking) -> None:
+    odd, healthy = many_apart(shop, "stock")
+    choking.on("stock", *odd)
+    set_qty(variation(healthy), 3)
+
+    for _time in range(3):
+        run(shop)
+
+    tried = Sync.objects.filter(connection=shop.connection, facet="stock", failures=ledger.BLOCKS_AFTER + 2)
+    assert [len(skus) for skus in choking.calls] == [1] * len(choking.calls)
+    assert tried.count() == len(choking.calls) - 1 > 1
+
+
+def test_a_batch_is_found_by_its_index_however_many_are_due_or_set_apart(shop: Shop) -> None:
+    bulk.put_on_sale(
+        database.connection,
+        seller_id=shop.seller.pk,
+        connection_id=shop.connection.pk,
+        prefix="R-N",
+        products=5000,
+    )
+    Sync.objects.filter(connection=shop.connection).update(wanted_version=2, due_at=timezone.now())
+    with database.cursor() as cursor:
+        cursor.execute("ANALYZE marketplaces_sync")
+        for facet, statements in ledger._TAKES.items():
+            for statement in (*statements, ledger._TAKE_APART[facet]):
+                cursor.execute(f"EXPLAIN {statement}", [shop.connection.pk, facet.value, 100])
+                plan = "\n".join(line for (line,) in cursor.fetchall())
+                assert "Seq Scan on marketplaces_sync" not in plan

@@ -418,8 +418,10 @@ def settle_results(
             state = _state_after(outcome.verdict)
             moves.append(Move(row[0], state, listing.load_id, outcome.remote_id, outcome.url))
     ledger.send_terms_after([rows[sku][0] for sku in told])
+    # Neither our own check nor an error says whether an earlier publication, or this one, was taken.
     is_theirs = origin == StoredIssue.Origin.MARKETPLACE
-    terms.settle([row[0] for row in accepted], [one.listing_id for one in refused] if is_theirs else ())
+    verdicts = [one.listing_id for one in refused if is_theirs and not _is_an_error_there(one)]
+    terms.settle([row[0] for row in accepted], verdicts)
     ledger.confirm(Facet.CONTENT, accepted)
     states.close_issues([row[0] for row in accepted], Facet.CONTENT, StoredIssue.Closed.ACCEPTED)
     if refused:
@@ -428,6 +430,10 @@ def settle_results(
     moved = states.move(moves)
     follow_up(turn, [one for one in moves if one.listing_id in moved])
     return set(told)
+
+
+def _is_an_error_there(refusal: Refusal) -> bool:
+    return any(issue.kind is IssueKind.ERROR_THERE for issue in refusal.issues)
 
 
 def follow_up(turn: Turn, moves: Sequence[Move]) -> None:

@@ -489,8 +489,9 @@ def go_off(listing_ids: Sequence[int]) -> None:
             "due_at = CASE WHEN facet = 'content' THEN due_at END, "
             "wanted_version = CASE WHEN facet = 'content' THEN wanted_version ELSE wanted_version + 1 END, "
             "confirmed_value = CASE WHEN facet = 'content' THEN confirmed_value ELSE '' END, "
-            "agreed_value = CASE WHEN facet = 'price' AND agreed_value = '' THEN confirmed_value "
-            "ELSE agreed_value END "
+            "agreed_value = CASE WHEN facet = 'price' "
+            "THEN coalesce(nullif(carried_value, ''), nullif(agreed_value, ''), confirmed_value) "
+            "ELSE agreed_value END, carried_value = '' "
             "WHERE listing_id = ANY(%s)",
             [sorted(listing_ids)],
         )

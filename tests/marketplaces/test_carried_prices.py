@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from catalog.models import Product
 from marketplaces import held, price_rules, services
+from marketplaces.adapters.sandbox.adapter import SandboxAdapter
+from marketplaces.contract import Unavailable
 from marketplaces.models import HeldPrice, Listing, Load
 from marketplaces.pricing import Rule, Rules
 from tests import engine as engine_turns
 from tests.marketplaces.shop import Shop
+from tests.marketplaces.test_odd_items import try_alone
 from tests.marketplaces.test_price_safety import erp_says, holds, open_holds, prices_sent, shown
 from tests.marketplaces.test_unanswered import lose_a_price, prices_there, publish_all, reconnect
 
@@ -387,3 +391,49 @@ def test_the_preview_counts_from_the_price_it_went_on_sale_with(guarded: Shop) -
     assert (found.largest_drop.today.price, found.largest_drop.after.price) == (D(100), D(60))
     assert guarded.sync("PAN-1", "price").there == "100.00/100.00"
     assert set(prices_sent(guarded, "PAN-1")) == {"100.00"}
+
+
+def test_a_publication_that_ended_as_an_error_there_may_have_been_taken_for_all_that(
+    guarded: Shop, monkeypatch: Any
+) -> None:
+    guarded.sell("PAN-2", price="100.00")
+    guarded.sandbox.change_settings(processing_seconds=3)
+    start(guarded)
+    really = SandboxAdapter.publish_content
+
+    def choke_after(adapter: SandboxAdapter, items: Sequence[Any]) -> Any:
+        answer = really(adapter, items)
+        if any(item.sku == "PAN-1" for item in items):
+            raise Unavailable("POST /v1/loads: HTTP 500")
+        return answer
+
+    with monkeypatch.context() as here:
+        here.setattr(SandboxAdapter, "publish_content", choke_after)
+        for _time in range(8):
+            try_alone(guarded)
+    assert [issue.kind for issue in guarded.issues("PAN-1")] == ["error_there"]
+    engine_turns.run_until(lambda: guarded.shown("PAN-1").get("state") == "live")
+
+    slip(guarded)
+    guarded.sandbox.change_settings(processing_seconds=0.02)
+    guarded.send_again("PAN-1")
+
+    assert shown(guarded, "PAN-1")[0] == "100.00"
+    assert open_holds(guarded).get(listing__variation__sku="PAN-1").was == D(100)
+
+
+def test_what_was_taken_off_sale_before_anybody_heard_of_it_is_weighed_against_what_it_was_sold_at(
+    guarded: Shop,
+) -> None:
+    start(guarded)
+    lost_and_live(guarded)
+    guarded.send_again("PAN-1", action=Load.Action.DISCONNECT)
+    start(guarded)
+    refused(guarded)
+    assert state(guarded) == Listing.State.ERROR
+
+    slip(guarded)
+    guarded.send_again("PAN-1")
+
+    assert shown(guarded, "PAN-1")[0] == "100.00"
+    assert open_holds(guarded).get().was == D(100)

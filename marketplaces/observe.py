@@ -223,12 +223,12 @@ WITH d AS (
 ), judged AS (
     SELECT c.*, c.is_new AND c.is_fewer AS may_be_a_sale,
         %(heal)s AND c.otherwise = '' AND c.differs AND NOT c.was_healed AND NOT c.is_overtaken
-            AND NOT (c.is_fewer AND (c.is_new OR c.is_guess OR NOT %(listens)s)) AS heals,
+            AND NOT c.is_unheard AS heals,
         CASE WHEN c.otherwise NOT IN ('', 'outside') THEN c.otherwise
-             WHEN c.is_overtaken AND NOT (c.is_new AND c.is_fewer) THEN 'superseded'
+             WHEN c.is_overtaken AND NOT c.is_unheard THEN 'superseded'
              WHEN (c.differs OR c.otherwise = 'outside') AND NOT (c.is_new AND c.is_fewer) THEN 'outside'
              ELSE '' END AS drift
-    FROM compared c
+    FROM (SELECT *, is_fewer AND (is_new OR is_guess OR NOT %(listens)s) AS is_unheard FROM compared) c
 ), arrived AS (
     UPDATE marketplaces_passage p SET seen_at = %(at)s FROM judged j
     WHERE p.listing_id = j.listing_id AND p.facet = j.facet

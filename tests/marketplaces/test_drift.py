@@ -196,6 +196,39 @@ def test_an_unreadable_order_that_a_person_has_dealt_with_keeps_nothing_from_hea
     assert look_often(shop) == (10, "")
 
 
+@pytest.mark.parametrize("listens", [True, False])
+def test_units_of_an_order_nobody_hears_of_are_not_taken_for_an_older_quantity_of_a_publication(
+    shop: Shop, *, listens: bool
+) -> None:
+    pan = shop.sell("PAN-1", qty=10)
+    shop.connect()
+    for qty in (9, 10):
+        set_qty(pan, qty)
+        shop.settle()
+    shop.sandbox.change_settings(processing_seconds=600)
+    listings = Listing.objects.filter(connection=shop.connection)
+    services.start_load(connection=shop.connection, action=Load.Action.RECONNECT, listings=listings)
+    shop.run_lane("content")
+    for qty in (11, 10):
+        set_qty(pan, qty)
+        shop.run_lane("stock")
+    if listens:
+        sell_unreadably(shop)
+    else:
+        services.set_switches(connection=shop.connection, sync_orders=False)
+        shop.sandbox.create_orders(
+            [{"account": shop.account["account_id"], "lines": [{"sku": "PAN-1", "quantity": 1}]}]
+        )
+
+    for _look in range(3):
+        shop.look()
+        if listens:
+            hear(shop)
+        shop.run_lane("stock")
+
+    assert (shop.shown("PAN-1")["quantity"], drift_of(shop, "PAN-1", "stock")) == (9, "outside")
+
+
 def test_an_unreadable_order_says_nothing_of_what_was_sent_after_it(shop: Shop) -> None:
     pan = shop.sell("PAN-1", qty=10)
     shop.connect()

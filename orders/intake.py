@@ -29,19 +29,22 @@ def take_orders(turn: Turn) -> timedelta:
     """Read pages from the bookmark on; each is taken in before the bookmark moves.
 
     A crash between the two repeats a page, which is harmless. So is reading all of it again, where the
-    marketplace will have no more of the bookmark (too old, or from before it moved its records).
+    marketplace will have no more of the bookmark (too old, or from before it moved its records). Where it
+    refuses one it gave out since, in the same run, the lane fails: it would be read in a circle.
     """
     source = turn.adapter
     if not isinstance(source, OrderSource):
         return NOTHING_TO_READ
     cursor = turn.lane.cursor
+    began_again = False
     while True:
         asked_at = timezone.now()
         try:
             page = turn.call(lambda at=cursor: source.fetch_orders(at))  # type: ignore[misc]
         except Refused as refusal:
-            if not cursor:
+            if not cursor or began_again:
                 raise
+            began_again = True
             page = turn.call(lambda: source.fetch_orders(BEGINNING))
             logger.warning(
                 "connection %s: the order feed will not go on from %r and is read from its beginning: %s",

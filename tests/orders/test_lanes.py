@@ -12,7 +12,8 @@ import pytest
 from django.utils import timezone
 
 from marketplaces.adapters.sandbox import payloads
-from marketplaces.contract import OrderPage, ShipmentNote
+from marketplaces.adapters.sandbox.adapter import SandboxAdapter
+from marketplaces.contract import OrderPage, Refused, ShipmentNote
 from marketplaces.engine import Turn
 from marketplaces.models import Connection, Lane
 from marketplaces.record import Record
@@ -177,6 +178,28 @@ def test_a_feed_that_refuses_every_bookmark_fails_and_keeps_the_one_it_had(shop:
     run(shop, 1)
     lane = mine.get()
     assert (lane.cursor, lane.failures) == (had, 1)
+
+
+def test_a_feed_that_refuses_the_bookmarks_it_gives_out_is_not_read_in_a_circle(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept_by_hand(shop)
+    buy(shop, 250)
+    really = SandboxAdapter.fetch_orders
+    asked: list[str] = []
+
+    def fetch(adapter: SandboxAdapter, cursor: str) -> OrderPage:
+        asked.append(cursor)
+        if cursor:
+            raise Refused("SBX-CURSOR: too old")
+        return really(adapter, cursor)
+
+    monkeypatch.setattr(SandboxAdapter, "fetch_orders", fetch)
+    run(shop, 1)
+
+    lane = Lane.objects.get(connection=shop.connection, kind="orders")
+    assert (len(asked), lane.failures) == (4, 1)
+    assert "too old" in lane.last_error
 
 
 def test_a_feed_with_repetitions_gives_each_order_once(shop: Shop) -> None:

@@ -13,7 +13,8 @@ from django.db import migrations
 
 BEFORE = import_module("orders.migrations.0010_stock_holds")
 
-# Which older version of the entry first told of these units is not known: the present one did.
+# Which older version of the entry first told of these units is not known: the present one did. A product
+# that is deleted at this moment is waited for: a hold of what is gone would fail the whole call.
 MISSING = """
 CREATE FUNCTION orders_hold_missing(orders bigint[], variations bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -31,6 +32,7 @@ BEGIN
     ) i
     CROSS JOIN LATERAL (
         SELECT id FROM catalog_variation WHERE seller_id = o.seller_id AND sku = i.sku OFFSET 0
+        FOR KEY SHARE
     ) v
     WHERE variations IS NULL OR v.id = ANY(variations)
     ORDER BY i.sku

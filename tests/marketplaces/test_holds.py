@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -702,3 +704,22 @@ def test_a_product_and_an_order_that_miss_each_other_meet_at_the_acknowledgement
     assert (hold(early).held, free(shop)) == (2, 8)
     catalogue.set_stock(shop.seller.pk, [{"sku": SKU, "qty": 10}])
     assert (hold(early).held, free(shop)) == (0, 10)
+
+
+def test_an_order_is_acknowledged_while_its_product_is_being_deleted(shop: Shop, early: str) -> None:
+    creates(shop)
+    queue.lease(shop.seller, 100)
+
+    def acknowledge() -> bool:
+        try:
+            return queue.acknowledge(shop.seller, early)
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            catalogue.delete_product(shop.seller.pk, SKU)
+            told = pool.submit(acknowledge)
+            time.sleep(0.3)
+        assert told.result(timeout=10)
+    assert not Hold.objects.exists()

@@ -29,7 +29,8 @@ def as_sent(
     approval, or cut one by more than the marketplace takes at once. One whose answer was lost has gone
     that way and may be in force: the one before would be older than what stands there. Where none was
     confirmed yet, or what was off sale comes back, a price the guard holds stays here, and the newest that
-    may stand there, or the one it was sold at last, goes out. `sent_before` tells when content went out last.
+    may stand there, or the one it was sold at last, goes out; of what is frozen then what was seen there
+    since content went out last (`sent_before`), or else that price too.
     """
     found: dict[int, dict[str, Any]] = {
         listing_id: {"quantity": quantity} for listing_id, quantity in ledger.offered(list(items)).items()
@@ -42,14 +43,18 @@ def as_sent(
         unanswered = bool(row.sent_value) and row.sent_version > max(
             row.confirmed_version, row.refused_version
         )
+        frozen = row.frozen_at is not None
         if not row.confirmed_value:
             before = sent_before[row.listing_id]
             is_newer = unanswered and row.sent_at and (before is None or row.sent_at > before)
             newest = row.sent_value if is_newer else row.carried_value or row.agreed_value
-            if row.listing_id in waiting and row.facet == Facet.PRICE.value and (price := Price.read(newest)):
+            seen = row.seen_value if frozen and row.seen_at and before and row.seen_at > before else ""
+            stays = frozen or row.listing_id in waiting
+            if stays and row.facet == Facet.PRICE.value and (price := Price.read(seen or newest)):
                 terms |= {"price": price.price, "list_price": price.list_price}
+            elif row.facet == Facet.STOCK.value and seen:
+                terms["quantity"] = int(seen)
             continue
-        frozen = row.frozen_at is not None
         # So may be one that was replaced by what was not taken: what was seen before that is older.
         in_doubt = unanswered or row.doubted_version > row.confirmed_version
         last_at = max(filter(None, (row.confirmed_at, row.sent_at if in_doubt else None)), default=None)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from catalog.models import Product
-from marketplaces import held, price_rules, services
+from marketplaces import drift, held, price_rules, services
 from marketplaces.adapters.sandbox.adapter import SandboxAdapter
 from marketplaces.contract import Unavailable
 from marketplaces.models import HeldPrice, Listing, Load
@@ -437,3 +437,24 @@ def test_what_was_taken_off_sale_before_anybody_heard_of_it_is_weighed_against_w
 
     assert shown(guarded, "PAN-1")[0] == "100.00"
     assert open_holds(guarded).get().was == D(100)
+
+
+@pytest.mark.parametrize("there", ["100.00", "115.00"])
+def test_a_frozen_price_that_only_a_publication_carried_stays_with_content_sent_again(
+    shop: Shop, there: str
+) -> None:
+    shop.sell("PAN-1", price="100.00")
+    start(shop)
+    on_sale(shop)
+    drift.set_frozen(
+        seller_id=shop.seller.pk, listings=[shop.listing("PAN-1")], facets=["price"], frozen=True, by="Ana"
+    )
+    if there != "100.00":
+        shop.sandbox.set_listing(shop.account["account_id"], "PAN-1", price=there)
+        shop.look()
+    slip(shop, "90.00")
+
+    reconnect(shop)
+    publish_all(shop)
+
+    assert shown(shop, "PAN-1")[0] == there

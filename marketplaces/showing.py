@@ -102,6 +102,9 @@ FACETS: Mapping[str, Any] = {
 }
 
 
+KEPT_BACK = _("Not sent, because the switch of price or stock is off: %(accounts)s. Turn it on first.")
+"""What was asked to be sent and is not, with the names of the accounts whose switches are off."""
+
 WHY: Mapping[str, Any] = {
     "": _("the data changed here"),
     "order": _("an order holds units or lets them go"),

@@ -176,8 +176,7 @@ def heal(request: HttpRequest) -> HttpResponse:
         said = ngettext("%(count)s value is being sent.", "%(count)s values are being sent.", healed)
         messages.success(request, said % {"count": healed})
     if kept:
-        said = _("Not sent, because the switch of price or stock is off: %(accounts)s. Turn it on first.")
-        messages.warning(request, said % {"accounts": ", ".join(kept)})
+        messages.warning(request, showing.KEPT_BACK % {"accounts": ", ".join(kept)})
     elif not healed:
         messages.warning(request, _("There was nothing left to send."))
     return back(request, "differences")

@@ -276,8 +276,7 @@ def send_now(request: HttpRequest, pk: int, facet: str) -> HttpResponse:
     ):
         messages.error(request, _("Only listings on sale can be sent price and stock."))
     elif facet in listing.connection.switched_off:
-        said = _("Not sent, because the switch of price or stock is off: %(accounts)s. Turn it on first.")
-        messages.warning(request, said % {"accounts": listing.connection.name})
+        messages.warning(request, showing.KEPT_BACK % {"accounts": listing.connection.name})
     else:
         services.retry_facet(listing=listing, facet=facet)
         messages.success(request, _("It is being sent."))
